@@ -1,0 +1,28 @@
+package models
+
+import (
+	"slices"
+	"time"
+)
+
+// Chat is a conversation: who takes part, and since when.
+type Chat struct {
+	ID           ChatID
+	Name         string // empty when the chat has none
+	Participants []UserID
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	// LastMessage is the newest message where the chat was read for a list, else nil.
+	LastMessage *Message
+}
+
+// Has says whether the user takes part in the chat.
+func (c Chat) Has(u UserID) bool { return slices.Contains(c.Participants, u) }
+
+// LastActivity is when something last happened in the chat.
+func (c Chat) LastActivity() time.Time {
+	if c.LastMessage != nil && c.LastMessage.CreatedAt.After(c.CreatedAt) {
+		return c.LastMessage.CreatedAt
+	}
+	return c.CreatedAt
+}

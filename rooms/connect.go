@@ -1,0 +1,59 @@
+package rooms
+
+import (
+	"context"
+
+	"parley/models"
+)
+
+// Connect lets a socket in: presence, its rooms, and the backlog of what its
+// user missed. Nothing that is sent to its rooms after Enter is lost: the door
+// holds it back until the backlog is sent. After an error nothing is left.
+func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (backlog []models.Event, err error) {
+	socket := door.SocketID()
+	// The order matters. Identified first, a removal from a chat that happens
+	// while we look the chats up still finds the socket; in presence before the
+	// look-up, so does one from a Node pod, which knows sockets only by id.
+	door.Identify(user)
+	others, err := s.Presence.Add(ctx, user, socket)
+	if err != nil {
+		s.undo(ctx, user, socket)
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.undo(ctx, user, socket)
+		}
+	}()
+
+	chats, err := s.Chats.ChatsOf(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	ids := chatIDs(chats)
+	door.Enter(ids)
+
+	missed, err := s.welcome(ctx, user, socket, ids, others)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range missed {
+		backlog = append(backlog, models.NewMessage{Message: m})
+		if others == 0 && m.SenderID != user {
+			s.receipt(receipt{message: m, to: user})
+		}
+	}
+	s.Metrics.MessagesReplayed(len(missed))
+	if others == 0 && len(ids) > 0 {
+		s.Hub.Emit(models.Audience{Chats: ids, ExceptUsers: []models.UserID{user}}, models.UserOnline{UserID: user})
+	}
+	return backlog, nil
+}
+
+func chatIDs(chats []models.Chat) []models.ChatID {
+	ids := make([]models.ChatID, len(chats))
+	for i, c := range chats {
+		ids[i] = c.ID
+	}
+	return ids
+}

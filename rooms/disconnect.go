@@ -1,0 +1,148 @@
+package rooms
+
+import (
+	"context"
+
+	"parley/models"
+)
+
+// Disconnect takes a socket out of presence and, if it was the user's last,
+// tells those who share a chat. It may be called more than once for a socket.
+func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
+	defer cancel()
+	absence := s.ended(d)
+	// The note goes first: whoever connects the moment the set is empty must
+	// find since when it is.
+	if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
+		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
+	}
+	removed, left, err := s.Presence.Remove(ctx, d.UserID, d.SocketID)
+	if err != nil {
+		// Presence remembers and tries again; Departed is called then.
+		s.Logger.Warn("socket not taken out of presence yet", "user", d.UserID, "socket", d.SocketID, "error", err)
+		return
+	}
+	s.left(ctx, d, absence, removed, left)
+}
+
+// Departed is Disconnect for a socket that presence has already let go: its pod
+// died, or Redis was away when it left.
+func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
+	defer cancel()
+	absence := s.ended(d)
+	if left == 0 {
+		if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
+			s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
+		}
+	}
+	s.left(ctx, d, absence, true, left)
+}
+
+// Restored is for a live socket that presence had lost, because Redis lost its
+// data or because its pod was taken for dead, and has put back.
+func (s *Service) Restored(ctx context.Context, user models.UserID, socket models.SocketID, others int) {
+	if err := s.Presence.ForgetAway(ctx, user, socket); err != nil {
+		s.Logger.Warn("absence not forgotten", "user", user, "error", err)
+	}
+	if others > 0 {
+		return
+	}
+	absence, known, err := s.Absences.Absence(ctx, user)
+	if err == nil && known && absence.Back.IsZero() {
+		absence.Back = s.now()
+		err = s.Absences.SaveAbsence(ctx, user, absence)
+	}
+	if err != nil {
+		s.Logger.Warn("return not saved", "user", user, "error", err)
+	}
+	chats, err := s.Chats.ChatsOf(ctx, user)
+	if err != nil {
+		s.Logger.Warn("online not announced", "user", user, "error", err)
+		s.Metrics.Dropped("online_announcement")
+		return
+	}
+	if len(chats) > 0 {
+		s.Hub.Emit(models.Audience{Chats: chatIDs(chats), ExceptUsers: []models.UserID{user}}, models.UserOnline{UserID: user})
+	}
+}
+
+// ended is the absence that begins with the departure. A socket that heard
+// nothing since it was welcomed has ended no absence: its user is away since
+// before.
+func (s *Service) ended(d models.Departure) models.Absence {
+	w, ok := s.takeWelcome(d.SocketID)
+	switch {
+	case ok && (!d.Welcomed || !d.At.After(w.at)):
+		// Of its backlog it may have been sent a part.
+		w.absence.Seen = append(w.absence.Seen, d.Seen...)
+		return w.absence
+	case ok && d.At.Sub(w.at) < Slack: // what came before it is still within reach
+		d.Seen = append(d.Seen, w.known...)
+	}
+	return models.Absence{Since: d.At, Seen: d.Seen}
+}
+
+// undo takes back what a Connect that failed has left, whatever became of its
+// ctx. An absence it had ended goes on.
+func (s *Service) undo(ctx context.Context, user models.UserID, socket models.SocketID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
+	defer cancel()
+	w, welcomed := s.takeWelcome(socket)
+	if welcomed {
+		if err := s.Presence.MarkAway(ctx, user, socket, w.absence); err != nil {
+			s.Logger.Warn("absence not restored", "user", user, "error", err)
+		}
+	}
+	_, left, err := s.Presence.Remove(ctx, user, socket)
+	if err != nil {
+		s.Logger.Warn("socket not taken out of presence yet", "user", user, "socket", socket, "error", err)
+		return
+	}
+	if !welcomed {
+		return
+	}
+	if left > 0 {
+		err = s.Presence.ForgetAway(ctx, user, socket)
+	} else {
+		err = s.Absences.SaveAbsence(ctx, user, w.absence)
+	}
+	if err != nil {
+		s.Logger.Warn("absence not restored", "user", user, "error", err)
+	}
+}
+
+func (s *Service) takeWelcome(socket models.SocketID) (welcomed, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w, ok := s.welcomes[socket]
+	delete(s.welcomes, socket)
+	return w, ok
+}
+
+func (s *Service) left(ctx context.Context, d models.Departure, absence models.Absence, removed bool, left int) {
+	if left > 0 {
+		if err := s.Presence.ForgetAway(ctx, d.UserID, d.SocketID); err != nil {
+			s.Logger.Warn("absence not forgotten", "user", d.UserID, "error", err)
+		}
+		return
+	}
+	if !removed {
+		return // somebody else took it out and told the others
+	}
+	if err := s.Absences.SaveAbsence(ctx, d.UserID, absence); err != nil {
+		s.Logger.Warn("absence not saved", "user", d.UserID, "error", err)
+	}
+	chats, err := s.Chats.ChatsOf(ctx, d.UserID)
+	if err != nil {
+		s.Logger.Warn("offline not announced", "user", d.UserID, "error", err)
+		s.Metrics.Dropped("offline_announcement")
+		return
+	}
+	if len(chats) == 0 {
+		return
+	}
+	s.Hub.Emit(models.Audience{Chats: chatIDs(chats), ExceptUsers: []models.UserID{d.UserID}},
+		models.UserOffline{UserID: d.UserID, LastSeen: d.At})
+}

@@ -1,0 +1,134 @@
+package rooms
+
+import (
+	"context"
+	"time"
+
+	"parley/models"
+)
+
+// Chats is where chats are kept.
+type Chats interface {
+	// Chat returns a chat; found is false where there is none.
+	Chat(ctx context.Context, id models.ChatID) (chat models.Chat, found bool, err error)
+	// ChatsOf returns every chat the user takes part in, in no order.
+	ChatsOf(ctx context.Context, user models.UserID) ([]models.Chat, error)
+	// CreateChat stores a new chat under its id.
+	CreateChat(ctx context.Context, chat models.Chat) error
+	// AddParticipant and RemoveParticipant are idempotent, touch nothing else of
+	// the document but updatedAt, and return the chat as it is afterwards.
+	AddParticipant(ctx context.Context, id models.ChatID, user models.UserID, at time.Time) (chat models.Chat, found bool, err error)
+	RemoveParticipant(ctx context.Context, id models.ChatID, user models.UserID, at time.Time) (chat models.Chat, found bool, err error)
+}
+
+// Messages is where messages are kept. Their order is (CreatedAt, ID).
+type Messages interface {
+	// Insert stores all of them or none: after an error nothing stays behind.
+	Insert(ctx context.Context, messages []models.Message) error
+	// InsertMissing stores those that are not stored yet.
+	InsertMissing(ctx context.Context, messages []models.Message) error
+	Message(ctx context.Context, id models.MessageID) (message models.Message, found bool, err error)
+	// Latest returns the newest message of each chat that has one.
+	Latest(ctx context.Context, chats []models.ChatID) (map[models.ChatID]models.Message, error)
+	// Since returns the newest limit messages of the chats created at or after
+	// since, oldest first.
+	Since(ctx context.Context, chats []models.ChatID, since time.Time, limit int) ([]models.Message, error)
+	// History returns a page of a chat, newest first. Before and After name
+	// messages of that chat; found is false where such a message does not exist.
+	History(ctx context.Context, chat models.ChatID, page models.Page) (messages []models.Message, found bool, err error)
+}
+
+// Requests remembers Idempotency-Keys for ever.
+type Requests interface {
+	Request(ctx context.Context, key string) (request models.Request, found bool, err error)
+	// Claim stores the request unless the key is taken; claimed says which.
+	Claim(ctx context.Context, request models.Request) (claimed bool, err error)
+	// TakeOver makes a stale claim ours if it is still the one made at claimedAt.
+	TakeOver(ctx context.Context, key string, claimedAt, now time.Time) (taken bool, err error)
+	Finish(ctx context.Context, key string) error
+	// Forget gives a claimed key back after a refusal.
+	Forget(ctx context.Context, key string) error
+}
+
+// Absences keeps, durably, since when each user has been away.
+type Absences interface {
+	SaveAbsence(ctx context.Context, user models.UserID, absence models.Absence) error
+	Absence(ctx context.Context, user models.UserID) (absence models.Absence, found bool, err error)
+	// Installed is when Parley first ran on this database: users it has never
+	// seen are sent what came after that, and nothing older.
+	Installed(ctx context.Context) (time.Time, error)
+}
+
+// Presence is who has which sockets, over all pods.
+type Presence interface {
+	// Add puts the socket into the user's set and says how many others were in it.
+	Add(ctx context.Context, user models.UserID, socket models.SocketID) (others int, err error)
+	// Remove takes it out; removed is false where it was not in.
+	Remove(ctx context.Context, user models.UserID, socket models.SocketID) (removed bool, left int, err error)
+	Count(ctx context.Context, user models.UserID) (int, error)
+	Sockets(ctx context.Context, user models.UserID) ([]models.SocketID, error)
+	// Online tells which of the users have a socket.
+	Online(ctx context.Context, users []models.UserID) (map[models.UserID]bool, error)
+	// MarkAway notes, on behalf of a socket that is about to leave, since when
+	// the user is away. A later Since that is already noted stays.
+	MarkAway(ctx context.Context, user models.UserID, by models.SocketID, absence models.Absence) error
+	Away(ctx context.Context, user models.UserID) (absence models.Absence, found bool, err error)
+	// MarkBack notes that the first device returned, and from which absence; it
+	// is forgotten after keep, so that devices that come at once share it and
+	// later ones do not.
+	MarkBack(ctx context.Context, user models.UserID, absence models.Absence, keep time.Duration) error
+	// ForgetAway drops the note if it is still the one made on behalf of by: the
+	// user turned out to have other sockets.
+	ForgetAway(ctx context.Context, user models.UserID, by models.SocketID) error
+}
+
+// Hub reaches connected sockets.
+type Hub interface {
+	// Emit sends the event to the audience on every pod: this pod's sockets at
+	// once, the others by way of the cluster without waiting for it.
+	Emit(to models.Audience, event models.Event)
+	// Handed returns once what was emitted before is on its way to the other
+	// pods, or ctx ends; at once while they cannot be reached.
+	Handed(ctx context.Context)
+	// EmitLocal tells this pod's sockets alone.
+	EmitLocal(to models.Audience, event models.Event)
+	// Join and Leave put the audience's sockets into, or out of, the chat's room
+	// and return when every pod has done so.
+	Join(ctx context.Context, who models.Audience, chat models.ChatID) error
+	Leave(ctx context.Context, who models.Audience, chat models.ChatID) error
+	// InRoom says whether a socket of this pod is in the chat's room.
+	InRoom(socket models.SocketID, chat models.ChatID) bool
+}
+
+// Door is one socket of this pod that is not let in yet: what is sent to its
+// rooms is held back until its backlog has been sent.
+type Door interface {
+	SocketID() models.SocketID
+	// Identify ties the socket to its user: from here on joins and leaves that
+	// name the user reach it.
+	Identify(user models.UserID)
+	// Enter joins the rooms, except those it was told to leave meanwhile.
+	Enter(chats []models.ChatID)
+}
+
+// Media keeps uploaded files.
+type Media interface {
+	// Keep stores the upload where clients can fetch it.
+	Keep(ctx context.Context, upload models.Upload) (url string, err error)
+	// Remove deletes a kept file.
+	Remove(ctx context.Context, url string) error
+}
+
+// IDs makes fresh ids; those of one process grow.
+type IDs interface {
+	NewMessageID() models.MessageID
+	NewChatID() models.ChatID
+}
+
+// Metrics is told what happened.
+type Metrics interface {
+	MessagesStored(n int)
+	MessagesReplayed(n int)
+	Sent(d time.Duration)
+	Dropped(reason string)
+}

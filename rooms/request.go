@@ -1,0 +1,81 @@
+package rooms
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+
+	"parley/models"
+)
+
+// requestKey is what a sender's Idempotency-Key is kept under: of fixed length
+// whatever the client made up, and never the same for two senders.
+func requestKey(sender models.UserID, key string) string {
+	sum := sha256.Sum256([]byte(string(sender) + "\x00" + key))
+	return hex.EncodeToString(sum[:])
+}
+
+func inProgress() error {
+	e := models.Refuse(models.CodeInProgress, "a request with this Idempotency-Key is still being worked on; try again")
+	e.RetryAfter = time.Second
+	return e
+}
+
+// claimPoll is how often a retry looks whether the first try has ended.
+const claimPoll = 25 * time.Millisecond
+
+// answered returns what an earlier request with the key stored. It waits for
+// one that is under way, and finishes one whose pod died half way.
+func (s *Service) answered(ctx context.Context, key string, sender models.UserID) ([]models.Message, bool, error) {
+	patience := time.NewTimer(s.Limits.ClaimPatience)
+	defer patience.Stop()
+	for {
+		r, found, err := s.Requests.Request(ctx, key)
+		if err != nil || !found {
+			return nil, false, err
+		}
+		if r.Done {
+			return s.repeat(ctx, r, sender)
+		}
+		if now := s.now(); now.Sub(r.ClaimedAt) > s.Limits.ClaimLease {
+			taken, err := s.Requests.TakeOver(ctx, key, r.ClaimedAt, now)
+			if err != nil {
+				return nil, false, err
+			}
+			if taken {
+				return s.finish(ctx, r, sender)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, false, inProgress()
+		case <-patience.C:
+			return nil, false, inProgress()
+		case <-time.After(claimPoll):
+		}
+	}
+}
+
+// repeat answers a retry, unless its sender has been shown the door meanwhile.
+func (s *Service) repeat(ctx context.Context, r models.Request, sender models.UserID) ([]models.Message, bool, error) {
+	if len(r.Messages) > 0 {
+		if _, err := s.member(ctx, sender, r.Messages[0].ChatID); err != nil {
+			return nil, false, err
+		}
+	}
+	return r.Messages, true, nil
+}
+
+// finish does what a pod that died had begun: the claim holds the messages
+// whole, so nothing is stored twice.
+func (s *Service) finish(ctx context.Context, r models.Request, sender models.UserID) ([]models.Message, bool, error) {
+	if err := s.Messages.InsertMissing(ctx, r.Messages); err != nil {
+		return nil, false, err
+	}
+	s.publish(ctx, r.Messages)
+	if err := s.Requests.Finish(ctx, r.Key); err != nil {
+		s.Logger.Warn("idempotency key not finished", "error", err)
+	}
+	return s.repeat(ctx, r, sender)
+}

@@ -1,0 +1,111 @@
+// Package rooms is the heart of Parley: who may be where, and what they are
+// told. It owns sending (authorise, store, publish), presence, membership and
+// what is sent again to those who return.
+//
+// It refuses technology: it never sees gin, Redis, MongoDB or Socket.IO. What
+// it needs of them it declares as small interfaces in ports.go, and it speaks
+// of the world in the words of package models.
+package rooms
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"parley/models"
+)
+
+// Options are what a Service is made of; every field is required.
+type Options struct {
+	Chats    Chats
+	Messages Messages
+	Requests Requests
+	Absences Absences
+	Presence Presence
+	Hub      Hub
+	Media    Media
+	IDs      IDs
+	Metrics  Metrics
+	Logger   *slog.Logger
+	Now      func() time.Time
+	Limits   Limits
+}
+
+// Limits bound what one request or one return may cost.
+type Limits struct {
+	TextBytes       int           // longest text
+	Files           int           // most files in one request
+	Participants    int           // most participants of a chat made here
+	NameBytes       int           // longest chat name
+	Replay          int           // most messages sent again on a return; 0 is none
+	ReplayGrace     time.Duration // devices this close behind the first share its replay
+	ClaimPatience   time.Duration // how long a retry waits for the first try
+	ClaimLease      time.Duration // after which a claim counts as abandoned
+	StoreTimeout    time.Duration // storing and publishing, once begun
+	PresenceTimeout time.Duration // taking a socket out of presence
+}
+
+// Service does it. It is safe for concurrent use.
+type Service struct {
+	Options
+
+	order order
+
+	mu sync.Mutex
+	// welcomes remembers what each live socket was let in with: one that dies
+	// before it has heard anything leaves its user as absent as before.
+	welcomes map[models.SocketID]welcomed
+
+	receipts chan receipt
+}
+
+// receiptQueue bounds how many messages may wait for their delivery receipts;
+// receipts are a courtesy, so what does not fit is dropped and counted.
+const receiptQueue = 4096
+
+// New makes a Service. Run must be called for delivery receipts to flow.
+func New(o Options) *Service {
+	return &Service{
+		Options:  o,
+		welcomes: map[models.SocketID]welcomed{},
+		receipts: make(chan receipt, receiptQueue),
+	}
+}
+
+// Run works off what may happen after an answer was given. It returns when ctx
+// ends.
+func (s *Service) Run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-s.receipts:
+			s.deliver(ctx, r)
+		}
+	}
+}
+
+// member returns the chat if the user takes part in it.
+func (s *Service) member(ctx context.Context, user models.UserID, id models.ChatID) (models.Chat, error) {
+	chat, found, err := s.Chats.Chat(ctx, id)
+	switch {
+	case err != nil:
+		return models.Chat{}, err
+	case !found:
+		return models.Chat{}, models.Refuse(models.CodeChatNotFound, "there is no such chat")
+	case !chat.Has(user):
+		return models.Chat{}, models.Refuse(models.CodeNotAParticipant, "you do not take part in this chat")
+	}
+	return chat, nil
+}
+
+// now is the clock in what MongoDB and JavaScript can express.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// Authorise says whether the user may send to the chat. Handlers ask as soon as
+// they know the chat, so that nobody uploads in vain.
+func (s *Service) Authorise(ctx context.Context, user models.UserID, chat models.ChatID) error {
+	_, err := s.member(ctx, user, chat)
+	return err
+}

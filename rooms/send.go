@@ -1,0 +1,170 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"parley/models"
+)
+
+// Send authorises, stores and publishes a draft: its files in order, then its
+// text, each as a message of its own. It stores all of them or none, and
+// publishes nothing that is not stored. The draft's uploads are used up.
+func (s *Service) Send(ctx context.Context, d models.Draft) ([]models.Message, error) {
+	defer discard(d.Files)
+	began := s.Now()
+	if err := s.check(d); err != nil {
+		return nil, err
+	}
+	if _, err := s.member(ctx, d.SenderID, d.ChatID); err != nil {
+		return nil, err
+	}
+
+	key := ""
+	if d.IdempotencyKey != "" {
+		key = requestKey(d.SenderID, d.IdempotencyKey)
+		if messages, answered, err := s.answered(ctx, key, d.SenderID); err != nil || answered {
+			return messages, err
+		}
+	}
+
+	urls, err := s.keep(ctx, d.Files)
+	if err != nil {
+		return nil, err
+	}
+
+	leave := s.order.enter(d.ChatID, d.SenderID)
+	defer leave()
+	if err := ctx.Err(); err != nil {
+		s.drop(ctx, urls)
+		return nil, models.Unavailable("the client", err)
+	}
+	// From here on the work is taken: it ends by its own clock, whether or not
+	// the client stays to hear of it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.StoreTimeout)
+	defer cancel()
+
+	messages := s.compose(d, urls)
+	if key != "" {
+		claimed, err := s.Requests.Claim(ctx, models.Request{Key: key, Messages: messages, ClaimedAt: s.now()})
+		if err != nil {
+			s.drop(ctx, urls)
+			return nil, err
+		}
+		if !claimed { // another try with this key was faster
+			s.drop(ctx, urls)
+			messages, answered, err := s.answered(ctx, key, d.SenderID)
+			if err == nil && !answered { // it was refused and gave the key back
+				err = inProgress()
+			}
+			return messages, err
+		}
+	}
+	if err := s.Messages.Insert(ctx, messages); err != nil {
+		if key != "" {
+			if ferr := s.Requests.Forget(ctx, key); ferr != nil {
+				s.Logger.Warn("idempotency key not given back", "error", ferr)
+			}
+		}
+		s.drop(ctx, urls)
+		return nil, err
+	}
+	s.publish(ctx, messages)
+	if key != "" {
+		if err := s.Requests.Finish(ctx, key); err != nil {
+			// The claim stays open; a retry after its lease finds everything
+			// stored and publishes again what every pod still recognises.
+			s.Logger.Warn("idempotency key not finished", "error", err)
+		}
+	}
+	s.Metrics.MessagesStored(len(messages))
+	s.Metrics.Sent(s.Now().Sub(began))
+	return messages, nil
+}
+
+// check refuses what no state of the world could make right.
+func (s *Service) check(d models.Draft) error {
+	switch {
+	case !utf8.ValidString(d.Text):
+		return models.Refuse(models.CodeInvalidBody, "textMessage is not valid UTF-8")
+	case len(d.Text) > s.Limits.TextBytes:
+		return models.Refuse(models.CodeTextTooLong, fmt.Sprintf("textMessage is longer than %d bytes", s.Limits.TextBytes))
+	case len(d.Files) > s.Limits.Files:
+		return models.Refuse(models.CodeTooManyFiles, fmt.Sprintf("at most %d files can be sent at once", s.Limits.Files))
+	case len(d.Files) == 0 && blank(d.Text):
+		return models.Refuse(models.CodeEmptyMessage, "nothing to send: give textMessage or files")
+	}
+	return nil
+}
+
+func blank(text string) bool { return strings.TrimSpace(text) == "" }
+
+// keep puts every file where clients can fetch it, or none.
+func (s *Service) keep(ctx context.Context, files []models.Upload) ([]string, error) {
+	var urls []string
+	for _, f := range files {
+		url, err := s.Media.Keep(ctx, f)
+		if err != nil {
+			s.drop(ctx, urls)
+			return nil, err
+		}
+		urls = append(urls, url)
+	}
+	return urls, nil
+}
+
+// drop takes kept files back after a refusal. It outlives the request: a client
+// that hung up leaves no orphan either.
+func (s *Service) drop(ctx context.Context, urls []string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.StoreTimeout)
+	defer cancel()
+	for _, url := range urls {
+		if err := s.Media.Remove(ctx, url); err != nil {
+			s.Logger.Error("orphan file left behind", "url", url, "error", err)
+			s.Metrics.Dropped("orphan_file")
+		}
+	}
+}
+
+func discard(files []models.Upload) {
+	for _, f := range files {
+		f.Discard()
+	}
+}
+
+// compose makes the documents: files first, then the text.
+func (s *Service) compose(d models.Draft, urls []string) []models.Message {
+	now := s.now()
+	base := models.Message{ChatID: d.ChatID, SenderID: d.SenderID, CreatedAt: now, UpdatedAt: now}
+	var messages []models.Message
+	for i, url := range urls {
+		m := base
+		m.ID, m.Type, m.FileURL = s.IDs.NewMessageID(), d.Files[i].Type, url
+		messages = append(messages, m)
+	}
+	if !blank(d.Text) {
+		m := base
+		m.ID, m.Type, m.Text = s.IDs.NewMessageID(), models.Text, d.Text
+		messages = append(messages, m)
+	}
+	return messages
+}
+
+// handOver bounds how long an answer waits for the other pods' sake.
+const handOver = 250 * time.Millisecond
+
+// publish tells the chat, in order, and queues the delivery receipts. It waits
+// until the messages are on their way to the other pods: a sender who goes on at
+// another pod, once answered, must not overtake them there.
+func (s *Service) publish(ctx context.Context, messages []models.Message) {
+	for _, m := range messages {
+		s.Hub.Emit(models.Audience{Chats: []models.ChatID{m.ChatID}}, models.NewMessage{Message: m})
+		s.receipt(receipt{message: m})
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOver)
+	defer cancel()
+	s.Hub.Handed(ctx)
+}

@@ -1,0 +1,510 @@
+package rooms
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"parley/models"
+)
+
+// world is a small memory-only stand-in for everything rooms needs, with a
+// clock that moves only when told. What is real about MongoDB, Redis and
+// Socket.IO is tested in the adapters and end to end; here it is the decisions.
+type world struct {
+	t   *testing.T
+	svc *Service
+
+	mu       sync.Mutex
+	clock    time.Time
+	chats    map[models.ChatID]models.Chat
+	messages []models.Message
+	requests map[string]models.Request
+	saved    map[models.UserID]models.Absence
+	noted    map[models.UserID]note
+	sockets  map[models.UserID][]models.SocketID
+	emitted  []emission
+	handed   int // how many were emitted when it was last asked to hand over
+	joined   []models.Audience
+	leftRoom []models.Audience
+	kept     []string
+	removed  []string
+	fail     map[string]error
+	ids      int
+	dropped  map[string]int
+}
+
+type note struct {
+	by      models.SocketID
+	absence models.Absence
+	until   time.Time
+}
+
+type emission struct {
+	to    models.Audience
+	event models.Event
+}
+
+var errAway = errors.New("away")
+
+func newWorld(t *testing.T) *world {
+	w := &world{
+		t: t, clock: time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.UTC),
+		chats: map[models.ChatID]models.Chat{}, requests: map[string]models.Request{},
+		saved: map[models.UserID]models.Absence{}, noted: map[models.UserID]note{},
+		sockets: map[models.UserID][]models.SocketID{}, fail: map[string]error{}, dropped: map[string]int{},
+	}
+	w.svc = New(Options{
+		Chats: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Hub: hub{w},
+		Media: w, IDs: w, Metrics: w, Logger: slog.New(slog.DiscardHandler), Now: w.now,
+		Limits: Limits{
+			TextBytes: 100, Files: 3, Participants: 4, NameBytes: 20, Replay: 5, ReplayGrace: 5 * time.Second,
+			ClaimPatience: time.Second, ClaimLease: 30 * time.Second, StoreTimeout: time.Second, PresenceTimeout: time.Second,
+		},
+	})
+	return w
+}
+
+func (w *world) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.clock
+}
+
+func (w *world) advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.clock = w.clock.Add(d)
+}
+
+// failing makes one operation fail until it is given nil.
+func (w *world) failing(op string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fail[op] = err
+}
+
+func (w *world) failure(op string) error {
+	if err := w.fail[op]; err != nil {
+		return models.Unavailable(op, err)
+	}
+	return nil
+}
+
+func (w *world) chat(users ...models.UserID) models.ChatID {
+	id := w.NewChatID()
+	now := w.now()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.chats[id] = models.Chat{ID: id, Participants: users, CreatedAt: now, UpdatedAt: now}
+	return id
+}
+
+func (w *world) send(from models.UserID, chat models.ChatID, text string) models.Message {
+	w.t.Helper()
+	messages, err := w.svc.Send(context.Background(), models.Draft{ChatID: chat, SenderID: from, Text: text})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return messages[0]
+}
+
+func (w *world) events() []models.Event {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []models.Event
+	for _, e := range w.emitted {
+		out = append(out, e.event)
+	}
+	return out
+}
+
+// door is a socket at the door.
+type door struct {
+	id       models.SocketID
+	steps    []string
+	onEnter  func()
+	identity models.UserID
+}
+
+func (d *door) SocketID() models.SocketID { return d.id }
+func (d *door) Identify(u models.UserID)  { d.identity = u; d.steps = append(d.steps, "identify") }
+func (d *door) Enter(chats []models.ChatID) {
+	d.steps = append(d.steps, fmt.Sprintf("enter %d", len(chats)))
+	if d.onEnter != nil {
+		d.onEnter()
+	}
+}
+
+// connect lets a socket in and returns the texts of its backlog.
+func (w *world) connect(user models.UserID, socket models.SocketID) []string {
+	w.t.Helper()
+	backlog, err := w.svc.Connect(context.Background(), user, &door{id: socket})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return texts(backlog)
+}
+
+func texts(backlog []models.Event) []string {
+	out := []string{}
+	for _, e := range backlog {
+		out = append(out, e.(models.NewMessage).Message.Text)
+	}
+	return out
+}
+
+func (w *world) disconnect(user models.UserID, socket models.SocketID, seen ...models.MessageID) {
+	w.svc.Disconnect(context.Background(), models.Departure{UserID: user, SocketID: socket, At: w.now(), Reason: "transport close", Seen: seen, Welcomed: true})
+}
+
+// The stores.
+
+func (w *world) Chat(_ context.Context, id models.ChatID) (models.Chat, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.chats[id]
+	return c, ok, w.failure("chat")
+}
+
+func (w *world) ChatsOf(_ context.Context, user models.UserID) ([]models.Chat, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []models.Chat
+	for _, c := range w.chats {
+		if c.Has(user) {
+			out = append(out, c)
+		}
+	}
+	return out, w.failure("chatsOf")
+}
+
+func (w *world) CreateChat(_ context.Context, c models.Chat) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.chats[c.ID] = c
+	return w.failure("createChat")
+}
+
+func (w *world) AddParticipant(_ context.Context, id models.ChatID, user models.UserID, at time.Time) (models.Chat, bool, error) {
+	return w.change(id, at, func(p []models.UserID) []models.UserID {
+		if slices.Contains(p, user) {
+			return p
+		}
+		return append(slices.Clone(p), user)
+	})
+}
+
+func (w *world) RemoveParticipant(_ context.Context, id models.ChatID, user models.UserID, at time.Time) (models.Chat, bool, error) {
+	return w.change(id, at, func(p []models.UserID) []models.UserID {
+		return slices.DeleteFunc(slices.Clone(p), func(u models.UserID) bool { return u == user })
+	})
+}
+
+func (w *world) change(id models.ChatID, at time.Time, f func([]models.UserID) []models.UserID) (models.Chat, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c, ok := w.chats[id]
+	if ok {
+		c.Participants, c.UpdatedAt = f(c.Participants), at
+		w.chats[id] = c
+	}
+	return c, ok, w.failure("change")
+}
+
+func (w *world) Insert(_ context.Context, messages []models.Message) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.failure("insert"); err != nil {
+		return err
+	}
+	w.messages = append(w.messages, messages...)
+	return nil
+}
+
+func (w *world) InsertMissing(ctx context.Context, messages []models.Message) error {
+	for _, m := range messages {
+		if _, found, _ := w.Message(ctx, m.ID); !found {
+			if err := w.Insert(ctx, []models.Message{m}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *world) Message(_ context.Context, id models.MessageID) (models.Message, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.IndexFunc(w.messages, func(m models.Message) bool { return m.ID == id })
+	if i < 0 {
+		return models.Message{}, false, nil
+	}
+	return w.messages[i], true, nil
+}
+
+func (w *world) Latest(_ context.Context, chats []models.ChatID) (map[models.ChatID]models.Message, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := map[models.ChatID]models.Message{}
+	for _, m := range w.messages {
+		out[m.ChatID] = m
+	}
+	return out, nil
+}
+
+func (w *world) Since(_ context.Context, chats []models.ChatID, since time.Time, limit int) ([]models.Message, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []models.Message
+	for _, m := range w.messages {
+		if slices.Contains(chats, m.ChatID) && !m.CreatedAt.Before(since) {
+			out = append(out, m)
+		}
+	}
+	slices.SortFunc(out, func(a, b models.Message) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return out[max(0, len(out)-limit):], w.failure("since")
+}
+
+func (w *world) History(_ context.Context, chat models.ChatID, page models.Page) ([]models.Message, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []models.Message
+	for _, m := range w.messages {
+		if m.ChatID == chat && (page.Before == "" || m.ID < page.Before) && (page.After == "" || m.ID > page.After) {
+			out = append(out, m)
+		}
+	}
+	if page.After != "" {
+		out = out[:min(len(out), page.Limit)]
+		slices.Reverse(out)
+		return out, true, nil
+	}
+	slices.Reverse(out)
+	return out[:min(len(out), page.Limit)], page.Before != "ffffffffffffffffffffffff", nil
+}
+
+func (w *world) Request(_ context.Context, key string) (models.Request, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r, ok := w.requests[key]
+	return r, ok, nil
+}
+
+func (w *world) Claim(_ context.Context, r models.Request) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if _, taken := w.requests[r.Key]; taken {
+		return false, nil
+	}
+	w.requests[r.Key] = r
+	return true, w.failure("claim")
+}
+
+func (w *world) TakeOver(_ context.Context, key string, claimedAt, now time.Time) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.requests[key]
+	if !r.ClaimedAt.Equal(claimedAt) {
+		return false, nil
+	}
+	r.ClaimedAt = now
+	w.requests[key] = r
+	return true, nil
+}
+
+func (w *world) Finish(_ context.Context, key string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.requests[key]
+	r.Done = true
+	w.requests[key] = r
+	return nil
+}
+
+func (w *world) Forget(_ context.Context, key string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.requests, key)
+	return nil
+}
+
+// absences is the durable copy.
+type absences struct{ *world }
+
+func (a absences) SaveAbsence(_ context.Context, u models.UserID, absence models.Absence) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.saved[u] = absence
+	return a.failure("saveAbsence")
+}
+
+func (a absences) Absence(_ context.Context, u models.UserID) (models.Absence, bool, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	absence, ok := a.saved[u]
+	return absence, ok, nil
+}
+
+func (a absences) Installed(context.Context) (time.Time, error) {
+	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), nil
+}
+
+// presence is Redis.
+type presence struct{ *world }
+
+func (p presence) Add(_ context.Context, u models.UserID, s models.SocketID) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	others := len(p.sockets[u])
+	p.sockets[u] = append(p.sockets[u], s)
+	return others, p.failure("add")
+}
+
+func (p presence) Remove(_ context.Context, u models.UserID, s models.SocketID) (bool, int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.failure("remove"); err != nil {
+		return false, 0, err
+	}
+	before := len(p.sockets[u])
+	p.sockets[u] = slices.DeleteFunc(p.sockets[u], func(x models.SocketID) bool { return x == s })
+	return len(p.sockets[u]) < before, len(p.sockets[u]), nil
+}
+
+func (p presence) Count(_ context.Context, u models.UserID) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sockets[u]), nil
+}
+
+func (p presence) Sockets(_ context.Context, u models.UserID) ([]models.SocketID, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sockets[u]), p.failure("sockets")
+}
+
+func (p presence) Online(_ context.Context, users []models.UserID) (map[models.UserID]bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	out := map[models.UserID]bool{}
+	for _, u := range users {
+		out[u] = len(p.sockets[u]) > 0
+	}
+	return out, nil
+}
+
+func (p presence) MarkAway(_ context.Context, u models.UserID, by models.SocketID, a models.Absence) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if old, ok := p.noted[u]; ok && old.absence.Since.After(a.Since) {
+		a.Since = old.absence.Since
+	}
+	p.noted[u] = note{by: by, absence: a}
+	return p.failure("markAway")
+}
+
+func (p presence) Away(_ context.Context, u models.UserID) (models.Absence, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n, ok := p.noted[u]
+	if ok && !n.until.IsZero() && p.clock.After(n.until) {
+		return models.Absence{}, false, nil
+	}
+	return n.absence, ok, p.failure("away")
+}
+
+func (p presence) MarkBack(_ context.Context, u models.UserID, a models.Absence, keep time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.noted[u] = note{absence: a, until: p.clock.Add(keep)}
+	return p.failure("markBack")
+}
+
+func (p presence) ForgetAway(_ context.Context, u models.UserID, by models.SocketID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.noted[u].by == by {
+		delete(p.noted, u)
+	}
+	return nil
+}
+
+// hub is Socket.IO.
+type hub struct{ *world }
+
+func (h hub) Emit(to models.Audience, e models.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.emitted = append(h.emitted, emission{to, e})
+}
+
+func (h hub) Handed(context.Context) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.handed = len(h.emitted)
+}
+
+func (h hub) EmitLocal(to models.Audience, e models.Event) { h.Emit(to, e) }
+
+func (h hub) Join(_ context.Context, who models.Audience, _ models.ChatID) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.joined = append(h.joined, who)
+	return h.failure("join")
+}
+
+func (h hub) Leave(_ context.Context, who models.Audience, _ models.ChatID) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.leftRoom = append(h.leftRoom, who)
+	return h.failure("leave")
+}
+
+func (h hub) InRoom(s models.SocketID, _ models.ChatID) bool { return s != "outsider" }
+
+// Files, ids and metrics.
+
+func (w *world) Keep(_ context.Context, u models.Upload) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.failure("keep " + u.Name); err != nil {
+		return "", err
+	}
+	w.kept = append(w.kept, "/files/"+u.Name)
+	return "/files/" + u.Name, nil
+}
+
+func (w *world) Remove(_ context.Context, url string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.removed = append(w.removed, url)
+	return nil
+}
+
+func (w *world) NewMessageID() models.MessageID { return models.MessageID(w.nextID("a")) }
+func (w *world) NewChatID() models.ChatID       { return models.ChatID(w.nextID("c")) }
+
+func (w *world) nextID(prefix string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ids++
+	return fmt.Sprintf("%s%023d", prefix, w.ids)
+}
+
+func (w *world) MessagesStored(int)   {}
+func (w *world) MessagesReplayed(int) {}
+func (w *world) Sent(time.Duration)   {}
+func (w *world) Dropped(reason string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.dropped[reason]++
+}
