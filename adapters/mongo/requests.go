@@ -1,0 +1,104 @@
+package mongo
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"parley/models"
+)
+
+// Request returns what a key stands for; found is false for a free key.
+func (s *Store) Request(ctx context.Context, key string) (request models.Request, found bool, err error) {
+	err = s.do(ctx, "request", func(ctx context.Context) error {
+		raw, err := one(s.requests.FindOne(ctx, byID(key)))
+		if err != nil || raw == nil {
+			return err
+		}
+		request, found = requestOf(key, raw), true
+		return nil
+	})
+	return request, found, err
+}
+
+func requestOf(key string, raw bson.Raw) models.Request {
+	r := models.Request{Key: key}
+	r.Done, _ = raw.Lookup("done").BooleanOK()
+	r.ClaimedAt, _ = dateOf(raw, "claimedAt")
+	array, _ := raw.Lookup("messages").ArrayOK()
+	values, _ := array.Values()
+	for _, v := range values {
+		if d, ok := v.DocumentOK(); ok {
+			if m, ok := messageOf(d); ok {
+				r.Messages = append(r.Messages, m)
+			}
+		}
+	}
+	return r
+}
+
+// Claim stores the request unless the key is taken. The _id decides: of two
+// claims at once the database lets one in.
+func (s *Store) Claim(ctx context.Context, request models.Request) (claimed bool, err error) {
+	messages, err := messageDocs(request.Messages)
+	if err != nil {
+		return false, err
+	}
+	doc := bson.D{
+		{Key: "_id", Value: request.Key},
+		{Key: "messages", Value: messages},
+		{Key: "done", Value: request.Done},
+		{Key: "claimedAt", Value: date(request.ClaimedAt)},
+	}
+	err = s.do(ctx, "claim", func(ctx context.Context) error {
+		_, err := s.requests.InsertOne(ctx, doc)
+		if isDuplicate(err) {
+			return nil
+		}
+		claimed = err == nil
+		return err
+	})
+	return claimed, err
+}
+
+// TakeOver makes a stale claim ours if it is still the one made at claimedAt.
+func (s *Store) TakeOver(ctx context.Context, key string, claimedAt, now time.Time) (taken bool, err error) {
+	if date(now) <= date(claimedAt) {
+		return false, nil // a claim that does not get younger would be taken over again at once
+	}
+	filter := append(byID(key), bson.E{Key: "done", Value: false}, bson.E{Key: "claimedAt", Value: date(claimedAt)})
+	update := bson.D{{Key: "$set", Value: bson.D{{Key: "claimedAt", Value: date(now)}}}}
+	err = s.do(ctx, "take_over", func(ctx context.Context) error {
+		r, err := s.requests.UpdateOne(ctx, filter, update)
+		if err != nil {
+			return err
+		}
+		taken = r.ModifiedCount == 1
+		return nil
+	})
+	return taken, err
+}
+
+var errNoRequest = errors.New("no such request")
+
+// Finish notes that the request's messages are stored.
+func (s *Store) Finish(ctx context.Context, key string) error {
+	update := bson.D{{Key: "$set", Value: bson.D{{Key: "done", Value: true}}}}
+	return s.do(ctx, "finish", func(ctx context.Context) error {
+		r, err := s.requests.UpdateOne(ctx, byID(key), update)
+		if err == nil && r.MatchedCount == 0 {
+			return errNoRequest
+		}
+		return err
+	})
+}
+
+// Forget gives a claimed key back after a refusal.
+func (s *Store) Forget(ctx context.Context, key string) error {
+	return s.do(ctx, "forget", func(ctx context.Context) error {
+		_, err := s.requests.DeleteOne(ctx, byID(key))
+		return err
+	})
+}

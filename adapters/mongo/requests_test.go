@@ -1,0 +1,200 @@
+package mongo_test
+
+import (
+	"reflect"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"parley/adapters/mongo"
+	"parley/models"
+)
+
+func TestARequestsLife(t *testing.T) {
+	f := open(t, nil)
+	ctx := t.Context()
+	chat := f.NewChatID()
+	file := models.Message{ID: f.NewMessageID(), ChatID: chat, SenderID: nameUser, Type: models.Image, FileURL: "u", CreatedAt: at(0), UpdatedAt: at(0)}
+	r := models.Request{Key: "k", Messages: []models.Message{file, f.text(chat, 1)}, ClaimedAt: at(2)}
+	if _, found, err := f.Request(ctx, "k"); found || err != nil {
+		t.Fatal(found, err)
+	}
+	for i, want := range []bool{true, false} {
+		if claimed, err := f.Claim(ctx, r); claimed != want || err != nil {
+			t.Fatalf("claim %d: %v %v", i, claimed, err)
+		}
+	}
+	got, found, err := f.Request(ctx, "k")
+	if err != nil || !found || !reflect.DeepEqual(got, r) {
+		t.Fatalf("%+v %v %v\nwant %+v", got, found, err, r)
+	}
+	for _, tt := range []struct {
+		name         string
+		claimed, now time.Time
+		want         bool
+	}{
+		{"somebody else's claim", at(1), at(9), false},
+		{"no time has passed", at(2), at(2), false},
+		{"the clock went back", at(2), at(1), false},
+		{"ours", at(2), at(9), true},
+		{"taken over already", at(2), at(10), false},
+		{"again", at(9), at(10), true},
+	} {
+		if taken, err := f.TakeOver(ctx, "k", tt.claimed, tt.now); taken != tt.want || err != nil {
+			t.Errorf("%s: %v %v", tt.name, taken, err)
+		}
+	}
+	must(t, f.Finish(ctx, "k"))
+	if taken, err := f.TakeOver(ctx, "k", at(10), at(11)); taken || err != nil {
+		t.Error("a finished request is taken over: ", err)
+	}
+	if got, _, err := f.Request(ctx, "k"); err != nil || !got.Done || len(got.Messages) != 2 {
+		t.Errorf("%+v %v", got, err)
+	}
+	for range 2 {
+		must(t, f.Forget(ctx, "k"))
+	}
+	if err := f.Finish(ctx, "k"); models.CodeOf(err) != models.CodeInternal {
+		t.Error(err)
+	}
+	if claimed, err := f.Claim(ctx, r); !claimed || err != nil {
+		t.Error(claimed, err)
+	}
+}
+
+func TestOneOfManyWins(t *testing.T) {
+	f := open(t, nil)
+	race := func(name string, f func() (bool, error)) {
+		var wins atomic.Int32
+		var wg sync.WaitGroup
+		for range 20 {
+			wg.Go(func() {
+				won, err := f()
+				if err != nil {
+					t.Error(err)
+				}
+				if won {
+					wins.Add(1)
+				}
+			})
+		}
+		wg.Wait()
+		if wins.Load() != 1 {
+			t.Errorf("%s: %d winners", name, wins.Load())
+		}
+	}
+	race("claim", func() (bool, error) { return f.Claim(t.Context(), models.Request{Key: "k", ClaimedAt: at(0)}) })
+	race("take over", func() (bool, error) { return f.TakeOver(t.Context(), "k", at(0), at(1)) })
+}
+
+func TestAbsences(t *testing.T) {
+	f := open(t, nil)
+	ctx := t.Context()
+	for _, user := range []models.UserID{hexUser, nameUser, `<é"$.&\>`} {
+		if _, found, err := f.Absence(ctx, user); found || err != nil {
+			t.Fatal(found, err)
+		}
+		for _, a := range []models.Absence{
+			{Since: at(5), Seen: []models.MessageID{f.NewMessageID(), f.NewMessageID()}, Back: at(8)},
+			{Since: at(9)},
+		} {
+			must(t, f.SaveAbsence(ctx, user, a))
+			if got, found, err := f.Absence(ctx, user); err != nil || !found || !reflect.DeepEqual(got, a) {
+				t.Errorf("%+v %v %v\nwant %+v", got, found, err, a)
+			}
+		}
+	}
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			if err := f.SaveAbsence(ctx, "crowd", models.Absence{Since: at(i)}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := f.count(t, "parley_absences"); n != 4 {
+		t.Errorf("%d absences", n)
+	}
+}
+
+func TestInstalledIsTheFirstTime(t *testing.T) {
+	now := at(0)
+	f := open(t, func(o *mongo.Options) { o.Now = func() time.Time { return now } })
+	for range 2 {
+		if got, err := f.Installed(t.Context()); err != nil || !got.Equal(at(0)) {
+			t.Fatal(got, err)
+		}
+		now = at(1000)
+	}
+	later, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String()})
+	must(t, err)
+	defer later.Close(t.Context())
+	if got, err := later.Installed(t.Context()); err != nil || !got.Equal(at(0)) {
+		t.Error(got, err)
+	}
+	_, err = f.raw.Collection("parley_state").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: "installed"}}, bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: "?"}}}})
+	must(t, err)
+	spoiled, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String()})
+	must(t, err)
+	defer spoiled.Close(t.Context())
+	if _, err := spoiled.Installed(t.Context()); models.CodeOf(err) != models.CodeInternal {
+		t.Error(err)
+	}
+}
+
+func TestPodsStartingAtOnceAgree(t *testing.T) {
+	f := open(t, nil)
+	got := make([]time.Time, 8)
+	var wg sync.WaitGroup
+	for i := range got {
+		wg.Go(func() {
+			s, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String(), Now: func() time.Time { return at(i) }})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer s.Close(t.Context())
+			if got[i], err = s.Installed(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	for _, at := range got {
+		if !at.Equal(got[0]) || at.IsZero() {
+			t.Fatal(got)
+		}
+	}
+}
+
+func TestIDsGrow(t *testing.T) {
+	f := open(t, nil)
+	const each = 5000
+	var mu sync.Mutex
+	seen := map[models.MessageID]bool{}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			last := models.MessageID("")
+			for range each {
+				id := f.NewMessageID()
+				if _, ok := models.ParseMessageID(string(id)); !ok || id <= last {
+					t.Errorf("%s after %s", id, last)
+					return
+				}
+				last = id
+				mu.Lock()
+				seen[id] = true
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if len(seen) != 4*each {
+		t.Errorf("%d ids", len(seen))
+	}
+}

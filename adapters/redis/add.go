@@ -1,0 +1,103 @@
+package redis
+
+import (
+	"context"
+	"errors"
+
+	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
+)
+
+// counted is what the scripts answer.
+type counted struct {
+	changed bool
+	count   int
+}
+
+// Add puts the socket into the user's set and says how many others were in it.
+// After an error nothing stays behind: what may have been written is taken out
+// again, now or when Redis is back.
+func (p *Presence) Add(ctx context.Context, user models.UserID, socket models.SocketID) (int, error) {
+	e := p.sockets.lock(user, socket)
+	defer e.mu.Unlock()
+	if p.isClosed() {
+		if e.is(arriving) {
+			p.sockets.drop(e)
+		}
+		return 0, models.Refuse(models.CodeShuttingDown, "this pod is shutting down")
+	}
+	if e.user != user {
+		return 0, models.Internal(errors.New("a socket cannot belong to two users"))
+	}
+	results, err := p.write(ctx, "add", []*entry{e})
+	if err != nil {
+		if e.is(arriving) {
+			p.leaveLater(e)
+		}
+		return 0, err
+	}
+	p.sockets.arrive(e)
+	return results[0].count, nil
+}
+
+// write notes the sockets in the pod's hash and then adds them to their sets,
+// in this order: a pod that dies in between leaves notes, not ghosts.
+func (p *Presence) write(ctx context.Context, op string, entries []*entry) ([]counted, error) {
+	fields := make([]any, 0, 2*len(entries))
+	for _, e := range entries {
+		fields = append(fields, string(e.socket), string(e.user))
+	}
+	var lease *driver.IntCmd
+	commands := make([]*driver.Cmd, len(entries))
+	err := p.ask(op, func() error {
+		pipe := p.client.Pipeline()
+		lease = pipe.Exists(ctx, leaseKey(p.pod))
+		pipe.HSet(ctx, socketsKey(p.pod), fields...)
+		if p.clustered { // where one pipeline is several connections, it has no order
+			if _, err := pipe.Exec(ctx); err != nil {
+				return err
+			}
+			pipe = p.client.Pipeline()
+		}
+		for i, e := range entries {
+			commands[i] = pipe.Eval(ctx, addScript, []string{userKey(e.user)}, string(e.socket))
+		}
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if lease.Val() == 0 {
+		// Not registered, or Redis lost its data: nobody would clean up after us.
+		poke(p.kicks)
+	}
+	return counts(commands)
+}
+
+func counts(commands []*driver.Cmd) ([]counted, error) {
+	results := make([]counted, len(commands))
+	for i, c := range commands {
+		pair, err := c.Int64Slice()
+		if err != nil || len(pair) != 2 {
+			return nil, models.Unavailable("Redis", errors.Join(err, errors.New("an answer that is not a pair of numbers")))
+		}
+		results[i] = counted{changed: pair[0] == 1, count: int(pair[1])}
+	}
+	return results, nil
+}
+
+// leaveLater remembers a removal that could not be done; the entry is locked.
+func (p *Presence) leaveLater(e *entry) {
+	if !p.sockets.leave(e, p.now()) {
+		p.metrics.RedisError("late_removals_full")
+		p.logger.Warn("too many sockets wait for Redis to be removed; the next audit finds this one", "socket", e.socket)
+	}
+}
+
+func (p *Presence) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}

@@ -1,0 +1,191 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"parley/models"
+)
+
+// A Redis that lost everything gets everything back, and nobody is told that
+// anybody left.
+func TestFlushIsRepaired(t *testing.T) {
+	t.Parallel()
+	client := open(t, startServer(t).url())
+	a, b := startPod(t, client, "a"), startPod(t, client, "b")
+	const n = 450
+	for i := range n {
+		a.mustAdd(t, userName(i), socketName(i))
+	}
+	b.mustAdd(t, userName(0), "b0")
+	if err := client.FlushAll(context.Background()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "all to be back", func() bool {
+		_, _, ra := a.told.counts()
+		_, _, rb := b.told.counts()
+		return ra == n && rb == 1
+	})
+	if m := members(t, client, userName(0)); !slices.Equal(m, []string{"b0", "socket-0"}) {
+		t.Errorf("members %v", m)
+	}
+	if hash := client.HLen(context.Background(), "parley:pod:a:sockets").Val(); hash != n {
+		t.Errorf("%d in the hash", hash)
+	}
+	for _, p := range []*pod{a, b} {
+		if r, l, _ := p.told.counts(); r+l != 0 {
+			t.Errorf("told of %d reaped, %d late", r, l)
+		}
+	}
+}
+
+// Part of the data is lost and the lease is not: the audit of each TTL finds it.
+func TestAuditFindsLostSocket(t *testing.T) {
+	t.Parallel()
+	client := open(t, startServer(t).url())
+	a := startPod(t, client, "a")
+	a.mustAdd(t, "u", "s1", "s2")
+	if err := client.SRem(context.Background(), "user:u:sockets", "s1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.HSet(context.Background(), "parley:pod:a:sockets", "stray", "u").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.SAdd(context.Background(), "user:u:sockets", "stray").Err(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the sets to be right", func() bool { return slices.Equal(members(t, client, "u"), []string{"s1", "s2"}) })
+	await(t, "both to be told", func() bool { r, _, s := a.told.counts(); return r == 1 && s == 1 })
+}
+
+// Redis is killed and starts again, empty. Removals meanwhile are done and told
+// late, and what is still live is back.
+func TestRedisKilledAndBack(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	client := open(t, s.url())
+	a, b := startPod(t, client, "a"), startPod(t, client, "b")
+	a.mustAdd(t, "u", "a1", "a2")
+	a.mustAdd(t, "w", "a3")
+	b.mustAdd(t, "u", "b1")
+	s.kill()
+	ctx := context.Background()
+	left := time.Now()
+	for socket, user := range map[models.SocketID]models.UserID{"a1": "u", "a3": "w"} {
+		start := time.Now()
+		if _, _, err := a.Remove(ctx, user, socket); models.CodeOf(err) != models.CodeUnavailable {
+			t.Fatalf("remove: %v", err)
+		}
+		if took := time.Since(start); took > 3*time.Second {
+			t.Errorf("an absent Redis cost %v", took)
+		}
+	}
+	if _, err := a.Add(ctx, "x", "a4"); models.CodeOf(err) != models.CodeUnavailable {
+		t.Fatalf("add: %v", err)
+	}
+	if _, err := a.Count(ctx, "u"); models.CodeOf(err) != models.CodeUnavailable {
+		t.Fatalf("count: %v", err)
+	}
+	if _, _, err := a.Away(ctx, "u"); models.CodeOf(err) != models.CodeUnavailable {
+		t.Fatalf("away: %v", err)
+	}
+	s.start()
+	await(t, "the live ones to be back", func() bool { return slices.Equal(members(t, client, "u"), []string{"a2", "b1"}) })
+	await(t, "the late ones to be told", func() bool { _, late, _ := a.told.counts(); return late == 2 })
+	for _, d := range a.told.late {
+		if d.Reason != ReasonLate || d.At.Before(left) || (d.UserID == "w" && d.left != 0) || (d.UserID == "u" && d.left > 2) {
+			t.Errorf("told %+v", d)
+		}
+	}
+	if m := members(t, client, "x"); len(m) != 0 {
+		t.Errorf("a refused socket is in: %v", m)
+	}
+	for _, p := range []*pod{a, b} {
+		if r, _, _ := p.told.counts(); r != 0 {
+			t.Errorf("told of %d reaped", r)
+		}
+	}
+}
+
+// The socket of a Remove is not in its set because Redis lost it before anybody
+// noticed: the departure is told all the same, once others could come back.
+func TestRemoveAfterLoss(t *testing.T) {
+	t.Parallel()
+	client := open(t, startServer(t).url())
+	ctx := context.Background()
+	a, b := newPod(t, client, "a"), newPod(t, client, "b")
+	a.mustAdd(t, "u", "a1")
+	b.mustAdd(t, "u", "b1")
+	if err := client.FlushAll(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	lost := time.Now()
+	for range 2 {
+		if removed, _, err := a.Remove(ctx, "u", "a1"); removed || err != nil {
+			t.Fatalf("%v, %v", removed, err)
+		}
+	}
+	a.run(t)
+	b.run(t)
+	await(t, "it to be told", func() bool { _, late, _ := a.told.counts(); return late == 1 })
+	if waited := time.Since(lost); waited < testTTL/gracePart {
+		t.Errorf("told after %v", waited)
+	}
+	if d := a.told.late[0]; d.left != 1 {
+		t.Errorf("told before the other pod was back: %+v", d)
+	}
+	if m := members(t, client, "u"); !slices.Equal(m, []string{"b1"}) {
+		t.Errorf("members %v", m)
+	}
+}
+
+// The answer to a Remove gets lost: Redis did it, and this pod has to tell.
+func TestAnswerGetsLost(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	direct := open(t, s.url())
+	client := open(t, s.url())
+	line := &deaf{}
+	client.AddHook(line)
+	a := startPod(t, client, "a")
+	a.mustAdd(t, "u", "a1")
+	line.on.Store(true)
+	ctx := context.Background()
+	if _, _, err := a.Remove(ctx, "u", "a1"); models.CodeOf(err) != models.CodeUnavailable {
+		t.Fatalf("remove: %v", err)
+	}
+	if _, err := a.Add(ctx, "x", "a2"); models.CodeOf(err) != models.CodeUnavailable {
+		t.Fatalf("add: %v", err)
+	}
+	if u, x := members(t, direct, "u"), members(t, direct, "x"); len(u) != 0 || len(x) != 1 {
+		t.Fatalf("Redis holds %v and %v", u, x)
+	}
+	line.on.Store(false)
+	await(t, "it to be told", func() bool { _, late, _ := a.told.counts(); return late == 1 })
+	await(t, "the refused socket to go", func() bool { return len(members(t, direct, "x")) == 0 })
+	await(t, "nothing to be left to do", func() bool { return a.sockets.leaving.Load() == 0 })
+	if d := a.told.late[0]; d.SocketID != "a1" || d.left != 0 {
+		t.Errorf("told %+v", d)
+	}
+	if _, late, _ := a.told.counts(); late != 1 {
+		t.Errorf("the refused socket was told of")
+	}
+}
+
+// A canceled caller does not leave a socket behind.
+func TestCanceledAdd(t *testing.T) {
+	t.Parallel()
+	client := open(t, startServer(t).url())
+	a := startPod(t, client, "a")
+	gone, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := a.Add(gone, "u", "s"); models.CodeOf(err) != models.CodeUnavailable {
+		t.Fatalf("add: %v", err)
+	}
+	await(t, "the entry to go", func() bool { return !a.sockets.knows("s") })
+	if m := members(t, client, "u"); len(m) != 0 {
+		t.Errorf("members %v", m)
+	}
+}

@@ -1,0 +1,153 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
+)
+
+// Run keeps the pod's lease, repairs what Redis lost, and cleans up after pods
+// that died, until the context ends or Close is called. It runs once.
+func (p *Presence) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p.mu.Lock()
+	if p.done != nil {
+		p.mu.Unlock()
+		return models.Internal(errors.New("presence runs once"))
+	}
+	done := make(chan struct{})
+	p.cancel, p.done = cancel, done
+	if p.closed {
+		cancel()
+	}
+	p.mu.Unlock()
+	defer close(done)
+
+	// Three, because none may wait for another: a slow callback must not cost
+	// the lease, nor the work on one dead pod the repair of this one.
+	var wg sync.WaitGroup
+	wg.Go(func() { p.keepLease(ctx) })
+	wg.Go(func() { p.keepUp(ctx) })
+	wg.Go(func() { p.keepReaping(ctx) })
+	wg.Wait()
+	return nil
+}
+
+func (p *Presence) keepLease(ctx context.Context) {
+	ticker := time.NewTicker(p.ttl / refreshPart)
+	defer ticker.Stop()
+	// first: nothing is known; broken: the last refresh failed or found no lease.
+	first, broken := true, false
+	for rounds := 1; ctx.Err() == nil; rounds++ {
+		held, err := false, error(nil)
+		if first {
+			err = p.lookBack(ctx)
+		}
+		if err == nil {
+			held, err = p.refresh(ctx)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		switch {
+		case err != nil:
+			if !broken {
+				p.logger.Warn("presence: Redis is away", "error", err)
+			}
+			p.setHealthy(false)
+			broken = true
+		case !held && !first:
+			p.logger.Warn("presence: the lease of this pod was gone; putting its sockets back", "pod", p.pod)
+			p.setHealthy(false)
+			p.setHealthy(true)
+			p.resync.Store(true)
+			// A reaper at work may take out a little more; the next round looks again.
+			broken = true
+		default:
+			if broken {
+				p.logger.Info("presence: Redis is back")
+			}
+			if broken || first || rounds%auditEvery == 0 {
+				p.resync.Store(true)
+			}
+			p.setHealthy(true)
+			broken = false
+		}
+		if err == nil {
+			first = false
+			poke(p.work)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-p.kicks:
+			if err != nil { // no faster than the ticker while Redis is away
+				select {
+				case <-ctx.Done():
+					return
+				case <-ticker.C:
+				}
+			}
+		}
+	}
+}
+
+// lookBack reads when this pod id was last heard of, before it is heard of anew.
+func (p *Presence) lookBack(ctx context.Context) error {
+	ctx, cancel := p.opTimeout(ctx)
+	defer cancel()
+	return p.ask("lease", func() error {
+		score, err := p.client.ZScore(ctx, podsKey, p.pod).Result()
+		if err == nil {
+			p.earlier = time.UnixMilli(int64(score)).UTC()
+		}
+		return err
+	})
+}
+
+// refresh renews the lease; held is false where it was gone and had to be
+// taken anew. The lease comes before the list: who is on it has had one.
+func (p *Presence) refresh(ctx context.Context) (held bool, err error) {
+	ctx, cancel := p.opTimeout(ctx)
+	defer cancel()
+	now := p.now().UnixMilli()
+	err = p.ask("lease", func() error {
+		lease := p.ttl / leasePart
+		err := p.client.SetArgs(ctx, leaseKey(p.pod), now, driver.SetArgs{Mode: "XX", TTL: lease}).Err()
+		if held = err == nil; errors.Is(err, driver.Nil) {
+			err = p.client.Set(ctx, leaseKey(p.pod), now, lease).Err()
+		}
+		if err != nil {
+			return err
+		}
+		return p.client.ZAdd(ctx, podsKey, driver.Z{Score: float64(now), Member: p.pod}).Err()
+	})
+	return held, err
+}
+
+// setHealthy notes since when this pod has had Redis without a break.
+func (p *Presence) setHealthy(yes bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case !yes:
+		p.healthy = time.Time{}
+	case p.healthy.IsZero():
+		p.healthy = time.Now()
+	}
+}
+
+// mayReap says whether a missing lease means a dead pod. Right after Redis was
+// away they are all missing, and every pod needs one round to renew its own.
+func (p *Presence) mayReap() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.healthy.IsZero() && time.Since(p.healthy) >= p.ttl/gracePart
+}

@@ -1,0 +1,61 @@
+package redis
+
+import (
+	"context"
+
+	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
+)
+
+// Count says how many sockets the user has.
+func (p *Presence) Count(ctx context.Context, user models.UserID) (int, error) {
+	var n int64
+	err := p.ask("count", func() (err error) {
+		n, err = p.client.SCard(ctx, userKey(user)).Result()
+		return err
+	})
+	return int(n), err
+}
+
+// Sockets returns the user's sockets on all pods, in no order.
+func (p *Presence) Sockets(ctx context.Context, user models.UserID) ([]models.SocketID, error) {
+	var members []string
+	err := p.ask("sockets", func() (err error) {
+		members, err = p.client.SMembers(ctx, userKey(user)).Result()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	sockets := make([]models.SocketID, len(members))
+	for i, m := range members {
+		sockets[i] = models.SocketID(m)
+	}
+	return sockets, nil
+}
+
+// Online tells which of the users have a socket, batch by batch.
+func (p *Presence) Online(ctx context.Context, users []models.UserID) (map[models.UserID]bool, error) {
+	online := make(map[models.UserID]bool, len(users))
+	for start := 0; start < len(users); start += batchSize {
+		batch := users[start:min(start+batchSize, len(users))]
+		commands := make([]*driver.IntCmd, len(batch))
+		err := p.ask("online", func() error {
+			_, err := p.client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
+				for i, user := range batch {
+					commands[i] = pipe.SCard(ctx, userKey(user))
+				}
+				return nil
+			})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, user := range batch {
+			online[user] = commands[i].Val() > 0
+		}
+	}
+	return online, nil
+}

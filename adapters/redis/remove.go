@@ -1,0 +1,75 @@
+package redis
+
+import (
+	"context"
+	"time"
+
+	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
+)
+
+// Remove takes the socket out of the user's set; removed is false where it was
+// not in. A removal that fails is done later, and told to OnLate. So is one of a
+// socket that Redis has lost: how many are left is only known when all pods
+// have put theirs back.
+func (p *Presence) Remove(ctx context.Context, user models.UserID, socket models.SocketID) (bool, int, error) {
+	e := p.sockets.lock(user, socket)
+	defer e.mu.Unlock()
+	if e.is(live) {
+		e.owed = true
+	}
+	results, err := p.erase(ctx, "remove", []*entry{e})
+	if err != nil {
+		p.leaveLater(e)
+		return false, 0, err
+	}
+	removed, left := results[0].changed, results[0].count
+	if !removed && e.owed {
+		if reaped, err := p.wasReaped(ctx); err != nil || !reaped {
+			e.due = time.Now().Add(p.ttl / gracePart)
+			p.leaveLater(e)
+			poke(p.kicks)
+			return false, left, nil
+		}
+	}
+	p.sockets.drop(e)
+	return removed, left, nil
+}
+
+// erase takes the sockets out of their sets and then out of the pod's hash.
+func (p *Presence) erase(ctx context.Context, op string, entries []*entry) ([]counted, error) {
+	fields := make([]string, len(entries))
+	commands := make([]*driver.Cmd, len(entries))
+	err := p.ask(op, func() error {
+		pipe := p.client.Pipeline()
+		for i, e := range entries {
+			fields[i] = string(e.socket)
+			commands[i] = pipe.Eval(ctx, removeScript, []string{userKey(e.user)}, string(e.socket))
+		}
+		if p.clustered {
+			if _, err := pipe.Exec(ctx); err != nil {
+				return err
+			}
+			pipe = p.client.Pipeline()
+		}
+		pipe.HDel(ctx, socketsKey(p.pod), fields...)
+		_, err := pipe.Exec(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return counts(commands)
+}
+
+// wasReaped says whether another pod took this one for dead: then it was that
+// pod that told of the departures.
+func (p *Presence) wasReaped(ctx context.Context) (bool, error) {
+	var n int64
+	err := p.ask("reaped", func() (err error) {
+		n, err = p.client.Exists(ctx, reapedKey(p.pod)).Result()
+		return err
+	})
+	return n > 0, err
+}
