@@ -1,0 +1,68 @@
+package socketio
+
+import (
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+
+	"parley/models"
+)
+
+// send gives the packet to this pod's selected sockets.
+//
+// All queues are filled under one lock, so everybody sees concurrent broadcasts
+// in one order; encoding and writing happen outside of it.
+func (s *Server) send(p *parser.Packet, sel selection, compress *bool, volatile bool) {
+	f := s.frame(p, compress, volatile)
+	now := s.opts.Now()
+	f.id, f.at = s.messageID(p), now
+
+	x := s.index
+	x.mu.Lock()
+	if f.id != "" && x.repeated(sel.rooms, f.id, now, s.horizon(now)) {
+		x.mu.Unlock()
+		s.opts.Metrics.Duplicate()
+		return
+	}
+	members := x.pick(sel)
+	n := 0
+	flush := members[:0]
+	for _, m := range members {
+		if sel.all && m.user == "" {
+			continue // nobody yet
+		}
+		queued, ready := m.push(f, now)
+		if queued {
+			n++
+		}
+		if ready {
+			flush = append(flush, m)
+		}
+	}
+	x.mu.Unlock()
+	for _, m := range flush {
+		m.flush()
+	}
+	if n > 0 {
+		s.opts.Metrics.Delivered(n)
+	}
+}
+
+func (s *Server) frame(p *parser.Packet, compress *bool, volatile bool) *frame {
+	p.Nsp = "/"
+	return &frame{encoder: s.io.Encoder(), packet: p, compress: compress, volatile: volatile}
+}
+
+func (s *Server) messageID(p *parser.Packet) models.MessageID {
+	args, ok := p.Data.([]any)
+	if !ok || len(args) < 2 {
+		return ""
+	}
+	name, ok := args[0].(string)
+	if !ok {
+		return ""
+	}
+	id, ok := s.opts.MessageID(name, args[1:])
+	if !ok {
+		return ""
+	}
+	return id
+}

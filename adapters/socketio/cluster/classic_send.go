@@ -1,0 +1,138 @@
+package cluster
+
+import "context"
+
+// Request types, shared with Node.
+const (
+	askSockets        = 0
+	askRooms          = 1
+	askJoin           = 2
+	askLeave          = 3
+	askDisconnect     = 4
+	askFetch          = 5
+	askServerSideEmit = 6
+	askBroadcast      = 7
+	tellClientCount   = 8
+	tellAck           = 9
+)
+
+// publish queues one message; encode makes its bytes now, because the caller
+// may change the data afterwards.
+func (c *classic) publish(channel string, own bool, r *request, encode func([]byte, any) ([]byte, error), v any) error {
+	b, err := encode(nil, v)
+	if err != nil {
+		c.drops.count(reasonUnencodable, err)
+		return err
+	}
+	payload := string(b)
+	c.queue.push(&outgoing{
+		channel: channel, payload: payload, args: []any{"publish", channel, payload}, request: r, own: own,
+	})
+	return nil
+}
+
+// ask queues a request, which Node writes as JSON.
+func (c *classic) ask(r *request, members ...member) error {
+	return c.publish(c.asks, true, r, appendJSON, append(object{{"uid", c.uid}}, members...))
+}
+
+func (c *classic) Broadcast(p Packet, o Options) {
+	channel := c.broadcasts
+	if rooms := unique(o.Rooms); len(rooms) == 1 {
+		channel += rooms[0] + "#"
+	}
+	_ = c.publish(channel, true, nil, appendMsgpack, []any{c.uid, encodePacket(p, c.nsp), encodeOptions(o, true)})
+}
+
+func (c *classic) Join(o Options, rooms []string) {
+	_ = c.ask(nil, member{"type", askJoin}, member{"opts", encodeOptions(o, false)}, member{"rooms", list(rooms)})
+}
+
+func (c *classic) Leave(o Options, rooms []string) {
+	_ = c.ask(nil, member{"type", askLeave}, member{"opts", encodeOptions(o, false)}, member{"rooms", list(rooms)})
+}
+
+func (c *classic) Disconnect(o Options, closeTransport bool) {
+	_ = c.ask(nil, member{"type", askDisconnect}, member{"opts", encodeOptions(o, false)}, member{"close", closeTransport})
+}
+
+func (c *classic) BroadcastWithAck(p Packet, o Options, clients func(n int), ack func(args []any)) {
+	if o.Flags.Timeout <= 0 {
+		o.Flags.Timeout = defaultAckTimeout
+	}
+	r := &request{id: shortID(6), clients: clients, ack: ack}
+	if err := c.requests.add(r, o.Flags.Timeout); err != nil {
+		c.drops.count(reasonTooMany, err)
+		return
+	}
+	err := c.publish(c.asks, true, r, appendMsgpack, object{
+		{"uid", c.uid},
+		{"requestId", r.id},
+		{"type", askBroadcast},
+		{"packet", encodePacket(p, c.nsp)},
+		{"opts", encodeOptions(o, true)},
+	})
+	if err != nil {
+		r.fail(err)
+	}
+}
+
+func (c *classic) Sockets(ctx context.Context, o Options) ([]Socket, error) {
+	if err := c.Ready(); err != nil {
+		return nil, err
+	}
+	id := shortID(6)
+	answers, err := c.requests.gather(ctx, id, c.requestTimeout, func(r *request) error {
+		return c.ask(r, member{"requestId", id}, member{"type", askFetch}, member{"opts", encodeOptions(o, false)})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return joinSockets(answers), nil
+}
+
+func (c *classic) Rooms(ctx context.Context) ([]string, error) {
+	if err := c.Ready(); err != nil {
+		return nil, err
+	}
+	id := shortID(6)
+	answers, err := c.requests.gather(ctx, id, c.requestTimeout, func(r *request) error {
+		return c.ask(r, member{"requestId", id}, member{"type", askRooms})
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, a := range answers {
+		if rooms, ok := a.([]string); ok {
+			all = append(all, rooms...)
+		}
+	}
+	return list(unique(all)), nil
+}
+
+func (c *classic) ServerSideEmit(ctx context.Context, args []any, ack func(answers []any, err error)) {
+	if ack == nil {
+		_ = c.ask(nil, member{"type", askServerSideEmit}, member{"data", args})
+		return
+	}
+	if err := c.Ready(); err != nil {
+		ack([]any{}, err)
+		return
+	}
+	id := shortID(6)
+	c.requests.collect(ctx, id, c.requestTimeout, func(r *request) error {
+		return c.ask(r, member{"requestId", id}, member{"type", askServerSideEmit}, member{"data", args})
+	}, ack)
+}
+
+// joinSockets makes one list of every pod's.
+func joinSockets(answers []any) []Socket {
+	all := []Socket{}
+	for _, a := range answers {
+		if sockets, ok := a.([]Socket); ok {
+			all = append(all, sockets...)
+		}
+	}
+	return all
+}

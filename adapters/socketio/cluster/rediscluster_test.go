@@ -1,0 +1,125 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// redisCluster is three masters that share the slots.
+type redisCluster struct{ nodes []*redisServer }
+
+func startCluster(t *testing.T) *redisCluster {
+	t.Helper()
+	ctx := context.Background()
+	c := &redisCluster{}
+	var buses []int
+	for range 3 {
+		bus := freePort(t)
+		buses = append(buses, bus)
+		c.nodes = append(c.nodes, startRedis(t, "--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(bus), "--cluster-node-timeout", "2000"))
+	}
+	for i, n := range c.nodes {
+		client := n.client(t)
+		from, to := i*16384/3, (i+1)*16384/3-1
+		if err := client.Do(ctx, "cluster", "addslotsrange", from, to).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if i > 0 {
+			if err := client.Do(ctx, "cluster", "meet", "127.0.0.1", c.nodes[0].port, buses[0]).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, n := range c.nodes {
+		client := n.client(t)
+		waitFor(t, "the cluster is whole", func() bool {
+			info, err := client.ClusterInfo(ctx).Result()
+			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, "cluster_known_nodes:3") && strings.Contains(info, "cluster_slots_ok:16384")
+		})
+	}
+	return c
+}
+
+func (c *redisCluster) client(t *testing.T) *redis.ClusterClient {
+	t.Helper()
+	var addrs []string
+	for _, n := range c.nodes {
+		addrs = append(addrs, n.addr())
+	}
+	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, DialTimeout: time.Second, ReadTimeout: time.Second})
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func TestOnARedisCluster(t *testing.T) {
+	c := startCluster(t)
+	for name, make := range flavours {
+		t.Run(name, func(t *testing.T) {
+			w := world{t, c.nodes[0], make}
+			start := func() *pod { return w.pod(func(o *busOptions) { o.client = c.client(t) }) }
+			a, b, d := start(), start(), start()
+			ctx := context.Background()
+			if n, err := a.Pods(ctx); err != nil || n != 3 {
+				t.Fatalf("%d pods, %v", n, err)
+			}
+			const n = 300
+			for i := range n {
+				a.Broadcast(event("x", i), in(fmt.Sprintf("room%d", i%3)))
+			}
+			a.Broadcast(event("all"), Options{})
+			for _, p := range []*pod{b, d} {
+				p.local.eventually(t, "everything", func() bool { return len(p.local.packets) == n+1 })
+				for room := range 3 {
+					var got, want []float64
+					p.local.mu.Lock()
+					for i, packet := range p.local.packets {
+						if slices.Equal(p.local.options[i].Rooms, []string{fmt.Sprintf("room%d", room)}) {
+							got = append(got, packet.Data.([]any)[1].(float64))
+						}
+					}
+					p.local.mu.Unlock()
+					for i := room; i < n; i += 3 {
+						want = append(want, float64(i))
+					}
+					if !slices.Equal(got, want) {
+						t.Errorf("room %d: %v", room, got)
+					}
+				}
+			}
+			b.local.add(Socket{ID: "s1", Rooms: []string{"s1", "r1"}})
+			d.local.add(Socket{ID: "s2", Rooms: []string{"s2", "r1"}})
+			a.Join(in("r1"), []string{"r2"})
+			if got, err := a.Sockets(ctx, in("r2")); err != nil || len(got) != 2 {
+				t.Errorf("sockets %v, %v", got, err)
+			}
+			if watcher, ok := b.Bus.(RoomWatcher); ok {
+				for i := range 100 {
+					watcher.RoomOpened(fmt.Sprintf("later%d", i))
+				}
+				if err := watcher.RoomsHeard(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.local.forget()
+			for i := range 100 {
+				a.Broadcast(event("later"), in(fmt.Sprintf("later%d", i)))
+			}
+			b.local.eventually(t, "all later rooms", func() bool { return len(b.local.packets) == 100 })
+			if watcher, ok := b.Bus.(RoomWatcher); ok {
+				for i := range 100 {
+					watcher.RoomClosed(fmt.Sprintf("later%d", i))
+				}
+			}
+			if len(b.local.resumed)+b.counts.drops(reasonUndecodable) != 0 {
+				t.Error("something broke")
+			}
+		})
+	}
+}

@@ -1,0 +1,184 @@
+package cluster
+
+import (
+	"context"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// subscribeAtOnce bounds the channels in one SSUBSCRIBE.
+const subscribeAtOnce = 500
+
+// roomSet is which shard channels a subscription should have, and which it has.
+type roomSet struct {
+	// apart sends one command for each channel: a Redis Cluster refuses channels
+	// of several slots in one.
+	apart bool
+
+	mu      sync.Mutex
+	wanted  map[string]struct{}
+	dirty   map[string]struct{} // changed since follow last looked
+	asked   map[string]struct{} // what the session was told to have
+	heard   map[string]struct{} // and what Redis has confirmed
+	leaving map[string]int      // unsubscriptions not confirmed yet
+	poke    chan struct{}
+	changed chan struct{} // closed with every confirmation
+}
+
+func newRoomSet(apart bool) *roomSet {
+	return &roomSet{
+		apart: apart, wanted: map[string]struct{}{}, dirty: map[string]struct{}{},
+		poke: make(chan struct{}, 1), changed: make(chan struct{}),
+	}
+}
+
+// want adds a channel to the set, or takes it out.
+func (r *roomSet) want(channel string, wanted bool) {
+	r.mu.Lock()
+	if wanted {
+		r.wanted[channel] = struct{}{}
+	} else {
+		delete(r.wanted, channel)
+	}
+	r.dirty[channel] = struct{}{}
+	r.mu.Unlock()
+	select {
+	case r.poke <- struct{}{}:
+	default:
+	}
+}
+
+// await returns once all channels wanted now are subscribed.
+func (r *roomSet) await(ctx context.Context) error {
+	for {
+		r.mu.Lock()
+		missing := false
+		for c := range r.wanted {
+			if _, ok := r.heard[c]; !ok {
+				missing = true
+				break
+			}
+		}
+		changed := r.changed
+		r.mu.Unlock()
+		if !missing {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// begin subscribes to everything on a fresh connection and returns how many
+// confirmations there will be.
+func (r *roomSet) begin(ctx context.Context, ps *redis.PubSub, always []string) (n int, err error) {
+	r.mu.Lock()
+	clear(r.dirty)
+	r.asked, r.heard, r.leaving = map[string]struct{}{}, map[string]struct{}{}, map[string]int{}
+	all := append([]string(nil), always...)
+	for c := range r.wanted {
+		all = append(all, c)
+	}
+	for _, c := range all {
+		r.asked[c] = struct{}{}
+	}
+	r.mu.Unlock()
+	return len(all), r.each(all, func(some ...string) error { return ps.SSubscribe(ctx, some...) })
+}
+
+func (r *roomSet) each(channels []string, do func(...string) error) error {
+	step := subscribeAtOnce
+	if r.apart {
+		step = 1
+	}
+	for len(channels) > 0 {
+		n := min(step, len(channels))
+		if err := do(channels[:n]...); err != nil {
+			return err
+		}
+		channels = channels[n:]
+	}
+	return nil
+}
+
+func (r *roomSet) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked, r.heard, r.leaving = nil, nil, nil
+}
+
+// follow carries changes out while the connection stands.
+func (r *roomSet) follow(ctx context.Context, end context.CancelFunc, ps *redis.PubSub) {
+	for {
+		subscribe, unsubscribe := r.changes()
+		if r.each(subscribe, func(some ...string) error { return ps.SSubscribe(ctx, some...) }) != nil ||
+			r.each(unsubscribe, func(some ...string) error { return ps.SUnsubscribe(ctx, some...) }) != nil {
+			end()
+			return
+		}
+		select {
+		case <-r.poke:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (r *roomSet) changes() (subscribe, unsubscribe []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.asked == nil {
+		return nil, nil // the session has ended
+	}
+	for c := range r.dirty {
+		_, wanted := r.wanted[c]
+		_, asked := r.asked[c]
+		switch {
+		case wanted && !asked:
+			r.asked[c] = struct{}{}
+			subscribe = append(subscribe, c)
+		case !wanted && asked:
+			delete(r.asked, c)
+			delete(r.heard, c)
+			r.leaving[c]++
+			unsubscribe = append(unsubscribe, c)
+		}
+	}
+	clear(r.dirty)
+	return subscribe, unsubscribe
+}
+
+// confirmed notes that Redis subscribed us; it is false where nobody asked.
+func (r *roomSet) confirmed(channel string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, asked := r.asked[channel]
+	_, heard := r.heard[channel]
+	if heard {
+		return false // twice: on another connection than we think
+	}
+	if asked && r.leaving[channel] == 0 {
+		r.heard[channel] = struct{}{}
+	}
+	close(r.changed)
+	r.changed = make(chan struct{})
+	return true
+}
+
+// gone notes that Redis unsubscribed us; it is false where it did so unasked,
+// because the slot has moved.
+func (r *roomSet) gone(channel string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := r.leaving[channel]
+	if n > 1 {
+		r.leaving[channel] = n - 1
+	} else {
+		delete(r.leaving, channel)
+	}
+	return n > 0
+}

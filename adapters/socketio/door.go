@@ -1,0 +1,238 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	sio "github.com/zishang520/socket.io/servers/socket/v3"
+
+	"parley/models"
+)
+
+// Door is where a socket waits until it is let in: what is sent to its rooms
+// is held back until its backlog has been sent.
+type Door struct{ m *member }
+
+// SocketID is the id the client will see as socket.id.
+func (d *Door) SocketID() models.SocketID { return models.SocketID(d.m.id) }
+
+// Identify ties the socket to its user: joins and leaves that name the user
+// reach it from here on.
+func (d *Door) Identify(user models.UserID) {
+	s := d.m.server
+	now := s.opts.Now()
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	if d.m.phase != atDoor {
+		return
+	}
+	d.m.user = user
+	s.index.join(d.m, userRoom(user), now)
+}
+
+// Enter joins the chats' rooms, less those the socket was told to leave since
+// it was identified.
+func (d *Door) Enter(chats []models.ChatID) {
+	s := d.m.server
+	now := s.opts.Now()
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	if d.m.phase != atDoor {
+		return
+	}
+	for _, chat := range chats {
+		if _, left := d.m.left[string(chat)]; !left {
+			s.index.join(d.m, string(chat), now)
+		}
+	}
+}
+
+// Token returns what the client sent as auth.token, of whatever type; a client
+// of protocol 3 sends it as the query parameter token.
+func (d *Door) Token() (token any, present bool) {
+	if d.m.socket.Conn().Protocol() == 3 {
+		query := d.m.socket.Request().Query()
+		if !query.Has("token") {
+			return nil, false
+		}
+		return query.Peek("token"), true
+	}
+	token = d.m.socket.Handshake().Auth["token"]
+	return token, token != nil
+}
+
+// RemoteAddr says who connects.
+func (d *Door) RemoteAddr() string {
+	return d.m.server.opts.ClientIP(d.m.socket.Request().Request())
+}
+
+// UserAgent is what the client calls itself.
+func (d *Door) UserAgent() string { return d.m.socket.Request().Request().UserAgent() }
+
+func userRoom(u models.UserID) string { return "user:" + string(u) }
+
+// admit is the middleware each CONNECT passes. It runs on the goroutine that
+// reads the connection, so it only starts what decides.
+func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
+	l := s.linkOf(socket.Conn())
+	if l == nil { // the connection is gone already; the library notices by itself
+		next(sio.NewExtendedError("the connection is closed", map[string]any{}))
+		return
+	}
+	if s.draining.Load() || s.closing.Load() {
+		s.refuse(next, models.Refuse(models.CodeShuttingDown, "this server is shutting down"))
+		return
+	}
+	m := &member{
+		server: s, link: l, socket: socket, id: string(socket.Id()),
+		rooms: make(map[string]time.Time, 8), gated: true,
+	}
+	l.mu.Lock()
+	if l.member != nil {
+		l.mu.Unlock()
+		l.cut(cutRepeated) // without an answer, as Node does it
+		return
+	}
+	l.member = m
+	l.mu.Unlock()
+	m.ctx, m.cancel = context.WithCancel(l.ctx)
+	m.face = &Socket{m: m}
+	s.index.add(m, s.opts.Now())
+	s.crew.run(func() { s.decide(m, next) })
+}
+
+func (s *Server) decide(m *member, next func(*sio.ExtendedError)) {
+	ctx, cancel := context.WithTimeout(m.ctx, s.opts.HandshakeTimeout)
+	defer cancel()
+	var welcome Welcome
+	err := error(models.Internal(errors.New("panic in OnConnect")))
+	s.guard("OnConnect", func() { welcome, err = s.onConnect(ctx, &Door{m: m}) })
+	if err == nil && s.index.watcher != nil {
+		err = s.index.watcher.RoomsHeard(ctx)
+		if err != nil { // OnConnect let it in, so it leaves as one that was
+			_ = s.letIn(m, welcome)
+			s.depart(m)
+			s.refuse(next, models.Unavailable("the other pods", err))
+			return
+		}
+	}
+	if err == nil {
+		err = s.letIn(m, welcome)
+	}
+	if err != nil {
+		var told *models.Error
+		if !errors.As(err, &told) && errors.Is(err, context.DeadlineExceeded) {
+			err = models.Unavailable("the server", err)
+		}
+		gone := m.link.ctx.Err() != nil
+		s.index.remove(m)
+		m.dismiss()
+		if gone { // nobody is there to be refused
+			next(sio.NewExtendedError("the connection is closed", map[string]any{}))
+			return
+		}
+		s.refuse(next, err)
+		return
+	}
+	next(nil)
+}
+
+// letIn makes the member one that leaves by OnDisconnect. Its backlog is encoded
+// here, off the library's goroutines.
+func (s *Server) letIn(m *member, w Welcome) error {
+	backlog := make([]*frame, 0, len(w.Backlog))
+	if !s.guard("Encode", func() {
+		for _, ev := range w.Backlog {
+			p, volatile := s.eventPacket(ev)
+			f := s.frame(p, nil, volatile)
+			f.id, f.at = s.messageID(f.packet), s.opts.Now()
+			if msg, ok := ev.(models.NewMessage); ok {
+				f.at = msg.Message.CreatedAt
+			}
+			f.encode()
+			backlog = append(backlog, f)
+		}
+	}) {
+		return models.Internal(errors.New("panic while encoding the backlog"))
+	}
+	if !w.ExpiresAt.IsZero() {
+		m.expires.Store(w.ExpiresAt.UnixNano())
+	}
+	now := s.opts.Now()
+	m.mu.Lock()
+	m.welcome = backlog
+	m.mu.Unlock()
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	m.phase = admitted
+	if m.user == "" && w.UserID != "" {
+		m.user = w.UserID
+		s.index.join(m, userRoom(w.UserID), now)
+	}
+	return nil
+}
+
+// refuse answers a CONNECT with connect_error. Its data is never nil: clients
+// would be sent null.
+func (s *Server) refuse(next func(*sio.ExtendedError), err error) {
+	e := models.AsError(err)
+	s.opts.Metrics.Refused(string(e.Code))
+	if e.Err != nil && !errors.Is(err, context.Canceled) {
+		s.opts.Logger.Warn("connect refused", "code", e.Code, "err", e.Err)
+	}
+	message := e.Message
+	if strings.HasPrefix(string(e.Code), "token_") {
+		message = "Authentication error"
+	}
+	next(sio.NewExtendedError(message, map[string]any{"code": string(e.Code), "message": e.Message}))
+}
+
+// onSocket is the library's connection event: connect was written, the socket
+// is in the library's books.
+func (s *Server) onSocket(args ...any) {
+	socket, ok := args[0].(*sio.Socket)
+	if !ok {
+		return
+	}
+	m := s.index.find(string(socket.Id()))
+	// A connection that ended before the socket was in its books leaves a ghost.
+	if m == nil || socket.Conn().ReadyState() == "closed" {
+		socket.Disconnect(false)
+		return
+	}
+	_ = socket.On("disconnecting", func(args ...any) {
+		if len(args) > 0 {
+			if reason, ok := args[0].(string); ok {
+				m.disconnected.CompareAndSwap(nil, &reason)
+			}
+		}
+	})
+	socket.OnAny(m.onEvent)
+
+	s.index.mu.Lock()
+	if m.phase != admitted {
+		s.index.mu.Unlock()
+		return
+	}
+	m.phase = live
+	m.left = nil
+	s.index.mu.Unlock()
+	s.opts.Metrics.SocketOpened()
+	m.release(s.opts.Now())
+	if s.onReady != nil {
+		m.enqueue(func(ctx context.Context) { s.onReady(ctx, m.face) })
+	}
+	switch m.kicked.Load() {
+	case kickSocket:
+		socket.Disconnect(false)
+	case kickTransport:
+		m.link.cut(cutKicked)
+	}
+}
+
+const (
+	kickSocket    = 1
+	kickTransport = 2
+)

@@ -1,0 +1,64 @@
+package socketio
+
+import (
+	"sync"
+	"time"
+
+	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+	sio "github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+
+	"parley/models"
+)
+
+// frame is one packet on its way to any number of sockets. It is encoded once,
+// by whoever needs it first.
+type frame struct {
+	once    sync.Once
+	encoder parser.Encoder
+	packet  *parser.Packet
+
+	text []byte                  // a packet without attachments
+	bufs []types.BufferInterface // a packet with some
+	size int
+
+	compress *bool
+	volatile bool
+	// id is set for a new_message; at is then the moment from which a client that
+	// was not sent it has to be given it again.
+	id models.MessageID
+	at time.Time
+}
+
+func (f *frame) encode() {
+	f.once.Do(func() {
+		bufs := f.encoder.Encode(f.packet)
+		for _, b := range bufs {
+			f.size += b.Len()
+		}
+		if text, ok := bufs[0].(*types.StringBuffer); ok && len(bufs) == 1 {
+			b := text.Bytes()
+			f.text = b[:len(b):len(b)]
+		} else {
+			f.bufs = bufs
+		}
+		f.packet = nil
+	})
+}
+
+// write hands the frame to the socket's engine. It never blocks.
+func (f *frame) write(client *sio.Client) {
+	f.encode()
+	conn := client.Conn()
+	opts := packet.Options{Compress: f.compress}
+	if f.bufs != nil {
+		client.WriteToEngine(f.bufs, &sio.WriteOptions{Options: opts, Volatile: f.volatile})
+		return
+	}
+	if f.volatile && !conn.Transport().Writable() {
+		return
+	}
+	// The bytes are shared by all recipients: the engine only reads them.
+	conn.Write(types.NewStringBuffer(f.text), &opts, nil)
+}

@@ -1,0 +1,148 @@
+package socketio
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	sio "github.com/zishang520/socket.io/servers/socket/v3"
+
+	"parley/models"
+)
+
+// phase is how far a socket has come.
+type phase int
+
+const (
+	atDoor   phase = iota // OnConnect is running
+	admitted              // OnConnect succeeded; from here on it leaves by OnDisconnect
+	live                  // connect and the backlog were sent
+	gone
+)
+
+// member is one socket of this pod, from its CONNECT until it has left.
+type member struct {
+	server *Server
+	link   *link
+	socket *sio.Socket
+	id     string
+	ctx    context.Context // ends when it leaves
+	cancel context.CancelFunc
+	face   *Socket
+
+	// Guarded by index.mu.
+	phase phase
+	rooms map[string]time.Time // since when
+	user  models.UserID
+	// left are the rooms it was told to leave since it was identified and before
+	// it entered.
+	left map[string]struct{}
+
+	disconnected atomic.Pointer[string] // the library's reason
+	kicked       atomic.Int32           // told to go while at the door
+	expires      atomic.Int64           // unix ns; 0 for never
+
+	mu      sync.Mutex // guards the rest; taken inside index.mu, never around it
+	gated   bool
+	welcome []*frame // the backlog, until it is released
+	out     []*frame
+	bytes   int
+	writing bool
+	closed  bool
+	backlog map[models.MessageID]struct{}
+	quiet   time.Time // until when what was in the backlog is not sent live
+
+	events  []func(context.Context)
+	working bool
+}
+
+// push queues a frame in the order of calls; it returns whether the caller
+// should flush the member.
+func (m *member) push(f *frame, now time.Time) (queued, flush bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return false, false
+	}
+	if f.id != "" && m.backlog != nil {
+		if _, sent := m.backlog[f.id]; sent && now.Before(m.quiet) {
+			return false, false
+		}
+	}
+	if !m.gated {
+		m.out = append(m.out, f)
+		return true, true
+	}
+	if f.volatile {
+		return false, false
+	}
+	f.encode()
+	if len(m.out) >= m.server.opts.MaxHeld || m.bytes+f.size > m.server.opts.MaxBacklogBytes {
+		m.link.cut(cutDoorOverflow)
+		return false, false
+	}
+	m.out = append(m.out, f)
+	m.bytes += f.size
+	return true, false
+}
+
+// flush writes what is queued. One goroutine writes for a member at a time: the
+// others leave their frames to it, so the order of pushes is kept.
+func (m *member) flush() {
+	for {
+		m.mu.Lock()
+		if m.writing || m.gated || m.closed || len(m.out) == 0 {
+			m.mu.Unlock()
+			return
+		}
+		m.writing = true
+		batch := m.out
+		m.out = nil
+		m.link.expect(batch)
+		m.mu.Unlock()
+		for _, f := range batch {
+			f.write(m.socket.Client())
+		}
+		m.mu.Lock()
+		m.writing = false
+		m.mu.Unlock()
+	}
+}
+
+// release opens the gate: first the backlog, then what was held back less what
+// the backlog had, then whatever comes.
+func (m *member) release(now time.Time) {
+	m.mu.Lock()
+	backlog := m.welcome
+	var size int64
+	ids := make(map[models.MessageID]struct{}, len(backlog))
+	for _, f := range backlog {
+		size += int64(f.size)
+		if f.id != "" {
+			ids[f.id] = struct{}{}
+		}
+	}
+	m.link.grant(size)
+	out := append(make([]*frame, 0, len(backlog)+len(m.out)), backlog...)
+	for _, f := range m.out {
+		if _, sent := ids[f.id]; !sent || f.id == "" {
+			out = append(out, f)
+		}
+	}
+	m.out, m.welcome, m.bytes, m.gated = out, nil, 0, false
+	if len(ids) > 0 {
+		m.backlog, m.quiet = ids, now.Add(backlogQuiet)
+	}
+	m.mu.Unlock()
+	m.flush()
+}
+
+// forget drops the backlog's ids once they are no longer needed.
+func (m *member) forget(now time.Time) {
+	m.mu.Lock()
+	if m.backlog != nil && !now.Before(m.quiet) {
+		m.backlog = nil
+	}
+	m.mu.Unlock()
+}

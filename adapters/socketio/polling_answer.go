@@ -1,0 +1,61 @@
+package socketio
+
+import (
+	"bytes"
+	"compress/gzip"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/zishang520/socket.io/v3/pkg/types"
+)
+
+func (p *polling) respond(ctx *types.HttpContext, payload types.BufferInterface, compress bool) error {
+	contentType := "application/octet-stream"
+	if _, ok := payload.(*types.StringBuffer); ok {
+		contentType = "text/plain; charset=UTF-8"
+	}
+	body := payload.Bytes()
+	headers := ctx.ResponseHeaders()
+	if c := p.HttpCompression(); compress && c != nil && len(body) >= c.Threshold &&
+		strings.Contains(ctx.Headers().Peek("Accept-Encoding"), "gzip") {
+		if packed, err := p.builder.pack(body); err == nil {
+			body = packed
+			headers.Set("Content-Encoding", "gzip")
+		}
+	}
+	headers.Set("Content-Type", contentType)
+	headers.Set("Content-Length", strconv.Itoa(len(body)))
+	headers.Set("Cache-Control", "no-store")
+	_ = ctx.SetStatusCode(http.StatusOK)
+	_, err := ctx.Write(body)
+	return err
+}
+
+func (b *pollingBuilder) pack(body []byte) ([]byte, error) {
+	w, ok := b.packers.Get().(*gzip.Writer)
+	if !ok {
+		w = gzip.NewWriter(nil)
+	}
+	defer b.packers.Put(w)
+	var packed bytes.Buffer
+	w.Reset(&packed)
+	if _, err := w.Write(body); err != nil {
+		return nil, err
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return packed.Bytes(), nil
+}
+
+func refuse(ctx *types.HttpContext, status int) {
+	ctx.ResponseHeaders().Set("Content-Type", "application/json")
+	_ = ctx.SetStatusCode(status)
+	body := `{"code":3,"message":"Bad request"}`
+	if status == http.StatusRequestEntityTooLarge {
+		body = `{"code":3,"message":"Payload too large"}`
+	}
+	_, _ = io.WriteString(ctx, body)
+}

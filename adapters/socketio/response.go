@@ -1,0 +1,148 @@
+package socketio
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"maps"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// response keeps an answer in memory until the request's own goroutine writes
+// it out. The library answers polls from other goroutines and keeps the
+// ResponseWriter of a WebSocket as long as the socket lives; the one we are
+// given is pooled by the router, and drags net/http's buffers along.
+type response struct {
+	mu     sync.Mutex
+	inner  http.ResponseWriter // nil once the handler returned or the connection was taken
+	header http.Header
+	status int
+	body   bytes.Buffer
+	held   *heldConn
+}
+
+var errReturned = errors.New("socketio: the handler has returned")
+
+func newResponse(w http.ResponseWriter) *response {
+	return &response{inner: w, header: http.Header{}}
+}
+
+func (r *response) Header() http.Header { return r.header }
+
+func (r *response) WriteHeader(status int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.status == 0 {
+		r.status = status
+	}
+}
+
+func (r *response) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inner == nil {
+		return 0, errReturned
+	}
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.body.Write(p)
+}
+
+// Hijack gives the connection away; nothing is read from it until the handler
+// has returned, because the library reads before it listens.
+func (r *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inner == nil {
+		return nil, nil, errReturned
+	}
+	conn, rw, err := http.NewResponseController(r.inner).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	held := &heldConn{Conn: conn, ready: make(chan struct{}), closed: make(chan struct{})}
+	if n := rw.Reader.Buffered(); n > 0 {
+		ahead, err := rw.Peek(n)
+		if err != nil {
+			return nil, nil, errors.Join(err, conn.Close())
+		}
+		held.ahead = bytes.Clone(ahead)
+	}
+	r.held, r.inner = held, nil
+	return held, bufio.NewReadWriter(bufio.NewReaderSize(held, 16), bufio.NewWriterSize(held, 16)), nil
+}
+
+// finish writes the answer out, or lets the taken connection be read.
+func (r *response) finish() {
+	r.mu.Lock()
+	w := r.inner
+	r.inner = nil
+	r.mu.Unlock()
+	if r.held != nil {
+		close(r.held.ready)
+		return
+	}
+	maps.Copy(w.Header(), r.header)
+	// A client that does not take its answer is not waited for without end.
+	ctl := http.NewResponseController(w)
+	limited := ctl.SetWriteDeadline(time.Now().Add(pollIOTimeout)) == nil
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	w.WriteHeader(r.status)
+	_, err := w.Write(r.body.Bytes())
+	if err == nil && limited {
+		if err = ctl.Flush(); err == nil {
+			_ = ctl.SetWriteDeadline(time.Time{})
+		}
+	}
+}
+
+// heldConn is a connection whose reads wait until it is ready, and that
+// remembers whether a write failed: the library's transports do not tell.
+type heldConn struct {
+	net.Conn
+	ready  chan struct{}
+	closed chan struct{}
+	once   sync.Once
+	ahead  []byte // read by net/http before the connection was taken
+	failed atomic.Bool
+}
+
+func (c *heldConn) Read(p []byte) (int, error) {
+	select {
+	case <-c.ready:
+	default:
+		select {
+		case <-c.ready:
+		case <-c.closed:
+			return 0, net.ErrClosed
+		}
+	}
+	if len(c.ahead) > 0 {
+		n := copy(p, c.ahead)
+		if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
+			c.ahead = nil
+		}
+		return n, nil
+	}
+	return c.Conn.Read(p)
+}
+
+func (c *heldConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.failed.Store(true)
+	}
+	return n, err
+}
+
+func (c *heldConn) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return c.Conn.Close()
+}

@@ -1,0 +1,178 @@
+package socketio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/zishang520/socket.io/servers/engine/v3"
+	"github.com/zishang520/socket.io/servers/engine/v3/transports"
+	sio "github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+
+	"parley/adapters/socketio/cluster"
+	"parley/models"
+)
+
+// Welcome is what a socket that was let in is given.
+type Welcome struct {
+	UserID models.UserID
+	// Backlog is sent to the socket right after connect, before anything live.
+	Backlog []models.Event
+	// ExpiresAt is when the connection has to be made anew; zero for never.
+	ExpiresAt time.Time
+}
+
+// Server is this pod's sockets. Its On… methods are called before Start.
+type Server struct {
+	opts    Options
+	io      *sio.Server
+	engine  engine.Server
+	nsp     sio.Namespace
+	adapter *adapter
+	index   *index
+	crew    crew
+	leavers chan struct{}
+
+	onConnect    func(context.Context, *Door) (Welcome, error)
+	onReady      func(context.Context, *Socket)
+	onDisconnect func(context.Context, models.Departure)
+	onResumed    func(time.Time, []models.ChatID)
+	handlers     map[string]func(context.Context, *Socket, []any) any
+
+	draining atomic.Bool
+	closing  atomic.Bool
+	started  atomic.Bool
+	stop     chan struct{}
+	stopOnce sync.Once
+
+	mu    sync.Mutex
+	links map[string]*link
+
+	deaf deafness
+
+	acksMu sync.Mutex
+	acks   []awaited
+}
+
+// New makes a Server that serves nobody before OnConnect is set.
+func New(o Options) (*Server, error) {
+	opts, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		opts:     opts,
+		index:    newIndex(),
+		leavers:  make(chan struct{}, leaversAtOnce),
+		handlers: map[string]func(context.Context, *Socket, []any) any{},
+		stop:     make(chan struct{}),
+		links:    map[string]*link{},
+	}
+	s.index.watcher, _ = opts.Bus.(cluster.RoomWatcher)
+	so := sio.DefaultServerOptions()
+	so.SetServeClient(false)
+	so.SetAdapter(&adapterBuilder{server: s})
+	so.SetPingInterval(opts.PingInterval)
+	so.SetPingTimeout(opts.PingTimeout)
+	// Our own sweep ends connections without a CONNECT: the library's timer would
+	// also end those whose OnConnect still runs.
+	so.SetConnectTimeout(opts.ConnectTimeout + opts.HandshakeTimeout + 5*time.Second)
+	so.SetMaxHttpBufferSize(opts.MaxPayload)
+	so.SetAllowEIO3(opts.AllowEIO3)
+	so.SetIdleTimeout(2*(opts.PingInterval+opts.PingTimeout) + 10*time.Second)
+	so.SetTransports(types.NewSet[transports.TransportCtor](&pollingBuilder{}, &websocketBuilder{}))
+	so.SetCors(corsOf(opts.CORSOrigins))
+
+	s.io = sio.NewServer(nil, so)
+	s.nsp = s.io.Sockets()
+	s.engine = engine.NewServer(so)
+	// Set after the engine was made, this changes no header; it only lets
+	// WebSockets of any origin in, as Node does: CORS is about what pages may
+	// read, and a WebSocket needs its token whatever page it comes from.
+	s.engine.Opts().SetCors(&types.Cors{Origin: true})
+	_ = s.engine.On("connection", s.onConnection)
+	s.io.Bind(s.engine)
+	s.io.Use(s.admit)
+	_ = s.io.On("connection", s.onSocket)
+	return s, nil
+}
+
+func corsOf(origins []string) *types.Cors {
+	switch {
+	case len(origins) == 0:
+		return nil
+	case len(origins) == 1 && origins[0] == "*":
+		return &types.Cors{Origin: "*"}
+	}
+	allowed := make([]any, len(origins))
+	for i, o := range origins {
+		allowed[i] = o
+	}
+	return &types.Cors{Origin: allowed, Credentials: true}
+}
+
+// OnConnect decides about a CONNECT. An error of a token_* code is told to the
+// client as "Authentication error", any other by its message.
+func (s *Server) OnConnect(fn func(ctx context.Context, d *Door) (Welcome, error)) { s.onConnect = fn }
+
+// OnReady is called once a socket was sent connect and its backlog.
+func (s *Server) OnReady(fn func(ctx context.Context, socket *Socket)) { s.onReady = fn }
+
+// OnDisconnect is called exactly once for each socket OnConnect let in.
+func (s *Server) OnDisconnect(fn func(ctx context.Context, d models.Departure)) { s.onDisconnect = fn }
+
+// OnResumed is called when other pods' messages may have been missed.
+func (s *Server) OnResumed(fn func(since time.Time, rooms []models.ChatID)) { s.onResumed = fn }
+
+// On handles an event from clients. Handlers of one socket run one after the
+// other, and may block. What fn returns is sent if the client asked for an ack.
+func (s *Server) On(event string, fn func(ctx context.Context, socket *Socket, args []any) (ack any)) {
+	s.handlers[event] = fn
+}
+
+// Start starts the bus and the sweeper. It returns once the other pods are heard.
+func (s *Server) Start(ctx context.Context) error {
+	if s.onConnect == nil {
+		return errors.New("socketio: OnConnect is not set")
+	}
+	if !s.started.CompareAndSwap(false, true) {
+		return errors.New("socketio: started twice")
+	}
+	if err := s.opts.Bus.Start(ctx, &local{s: s}); err != nil {
+		s.started.Store(false)
+		return fmt.Errorf("start the bus: %w", err)
+	}
+	s.crew.run(s.sweep)
+	return nil
+}
+
+// Ready returns nil while this pod takes sockets and hears the other pods.
+func (s *Server) Ready() error {
+	if s.draining.Load() || s.closing.Load() {
+		return models.Refuse(models.CodeShuttingDown, "this server is shutting down")
+	}
+	if err := s.opts.Bus.Ready(); err != nil {
+		return models.Unavailable("the other pods", err)
+	}
+	return nil
+}
+
+// Sockets counts this pod's sockets, those at the door included.
+func (s *Server) Sockets() int { return s.index.size() }
+
+// guard runs fn; a panic is logged and counted, and reported as false.
+func (s *Server) guard(what string, fn func()) (ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.opts.Metrics.Panicked()
+			s.opts.Logger.Error("panic", "in", what, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	fn()
+	return true
+}
