@@ -1,0 +1,206 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/gin-gonic/gin"
+
+	"parley/models"
+)
+
+const (
+	maxJSONBytes = 256 << 10
+	defaultPage  = 50
+	maxPage      = 200
+)
+
+// ListChats is GET /api/chats.
+func (h *Handlers) ListChats(c *gin.Context) {
+	ctx, cancel := h.deadline(c)
+	defer cancel()
+	chats, err := h.Rooms.ChatsOf(ctx, h.User(c).UserID)
+	if err != nil {
+		h.Fail(c, err)
+		return
+	}
+	list := make([]any, len(chats))
+	for i, chat := range chats {
+		list[i] = chatJSON(chat)
+	}
+	c.PureJSON(http.StatusOK, gin.H{"chats": list})
+}
+
+// CreateChat is POST /api/chats.
+func (h *Handlers) CreateChat(c *gin.Context) {
+	var body struct {
+		Participants []string `json:"participants"`
+		Name         string   `json:"name"`
+	}
+	if err := readJSON(c, &body); err != nil {
+		h.Fail(c, err)
+		return
+	}
+	participants := make([]models.UserID, len(body.Participants))
+	for i, p := range body.Participants {
+		u, ok := models.ParseUserID(p)
+		if !ok {
+			h.Fail(c, models.Refuse(models.CodeInvalidUserID, fmt.Sprintf("participants[%d] is not a user id", i)))
+			return
+		}
+		participants[i] = u
+	}
+	if len(participants) == 0 {
+		h.Fail(c, models.Refuse(models.CodeInvalidBody, "participants must name at least one user"))
+		return
+	}
+	ctx, cancel := h.deadline(c)
+	defer cancel()
+	chat, err := h.Rooms.CreateChat(ctx, h.User(c).UserID, participants, body.Name)
+	if err != nil {
+		h.Fail(c, err)
+		return
+	}
+	c.PureJSON(http.StatusCreated, gin.H{"chat": chatJSON(chat)})
+}
+
+// AddParticipant is POST /api/chats/:chatId/participants, with the user in the
+// body, or in the path as in DELETE.
+func (h *Handlers) AddParticipant(c *gin.Context) {
+	if c.Param("userId") != "" {
+		h.changeParticipant(c, c.Param("userId"), true)
+		return
+	}
+	var body struct {
+		UserID string `json:"userId"`
+	}
+	if err := readJSON(c, &body); err != nil {
+		h.Fail(c, err)
+		return
+	}
+	h.changeParticipant(c, body.UserID, true)
+}
+
+// RemoveParticipant is DELETE /api/chats/:chatId/participants/:userId.
+func (h *Handlers) RemoveParticipant(c *gin.Context) {
+	h.changeParticipant(c, c.Param("userId"), false)
+}
+
+func (h *Handlers) changeParticipant(c *gin.Context, name string, add bool) {
+	id, err := chatParam(c)
+	if err != nil {
+		h.Fail(c, err)
+		return
+	}
+	user, ok := models.ParseUserID(name)
+	if !ok {
+		h.Fail(c, models.Refuse(models.CodeInvalidUserID, "userId is missing or not a user id"))
+		return
+	}
+	change := h.Rooms.RemoveParticipant
+	if add {
+		change = h.Rooms.AddParticipant
+	}
+	ctx, cancel := h.deadline(c)
+	defer cancel()
+	chat, err := change(ctx, h.User(c).UserID, id, user)
+	if err != nil {
+		h.Fail(c, err)
+		return
+	}
+	c.PureJSON(http.StatusOK, gin.H{"chat": chatJSON(chat)})
+}
+
+// History is GET /api/chats/:chatId/messages.
+func (h *Handlers) History(c *gin.Context) {
+	id, err := chatParam(c)
+	if err != nil {
+		h.Fail(c, err)
+		return
+	}
+	page, err := pageQuery(c)
+	if err != nil {
+		h.Fail(c, err)
+		return
+	}
+	ctx, cancel := h.deadline(c)
+	defer cancel()
+	messages, next, err := h.Rooms.History(ctx, h.User(c).UserID, id, page)
+	if err != nil {
+		h.Fail(c, err)
+		return
+	}
+	body := gin.H{"messages": messagesJSON(messages), "next": nil}
+	if next != "" {
+		body["next"] = string(next)
+	}
+	c.PureJSON(http.StatusOK, body)
+}
+
+// Online is GET /api/users/:userId/online.
+func (h *Handlers) Online(c *gin.Context) {
+	user, ok := models.ParseUserID(c.Param("userId"))
+	if !ok {
+		h.Fail(c, models.Refuse(models.CodeInvalidUserID, "this is not a user id"))
+		return
+	}
+	ctx, cancel := h.deadline(c)
+	defer cancel()
+	p, err := h.Rooms.PresenceOf(ctx, h.User(c).UserID, user)
+	if err != nil {
+		h.Fail(c, err)
+		return
+	}
+	body := gin.H{"userId": string(p.UserID), "isOnline": p.Sockets > 0, "sockets": p.Sockets, "lastSeen": nil}
+	if !p.LastSeen.IsZero() {
+		body["lastSeen"] = timestamp(p.LastSeen)
+	}
+	c.PureJSON(http.StatusOK, body)
+}
+
+func chatParam(c *gin.Context) (models.ChatID, error) {
+	id, ok := models.ParseChatID(c.Param("chatId"))
+	if !ok {
+		return "", models.Refuse(models.CodeInvalidChatID, "chatId must be 24 hex digits")
+	}
+	return id, nil
+}
+
+func pageQuery(c *gin.Context) (models.Page, error) {
+	page := models.Page{Limit: defaultPage}
+	for name, cursor := range map[string]*models.MessageID{"before": &page.Before, "after": &page.After} {
+		value := c.Query(name)
+		if value == "" {
+			continue
+		}
+		id, ok := models.ParseMessageID(value)
+		if !ok {
+			return page, models.Refuse(models.CodeInvalidCursor, name+" must be the _id of a message")
+		}
+		*cursor = id
+	}
+	if value := c.Query("limit"); value != "" {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > maxPage {
+			return page, models.Refuse(models.CodeInvalidLimit, fmt.Sprintf("limit must be a whole number from 1 to %d", maxPage))
+		}
+		page.Limit = n
+	}
+	return page, nil
+}
+
+// readJSON reads a small JSON object and nothing behind it.
+func readJSON(c *gin.Context, into any) error {
+	body := http.MaxBytesReader(c.Writer, c.Request.Body, maxJSONBytes)
+	decoder := json.NewDecoder(body)
+	if err := decoder.Decode(into); err != nil {
+		return models.Refuse(models.CodeInvalidBody, "the body must be a JSON object of the documented shape")
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return models.Refuse(models.CodeInvalidBody, "there is something behind the JSON object")
+	}
+	return nil
+}
