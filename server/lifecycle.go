@@ -1,0 +1,130 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// startRetry is how long a step of starting that failed waits for its next try.
+const startRetry = time.Second
+
+// tasks are the goroutines of Run and the way to end them.
+type tasks struct {
+	cancel context.CancelFunc
+	group  sync.WaitGroup
+}
+
+// startTasks runs what runs until shutdown. A dependency that is away when the
+// pod starts is waited for, with readiness red, rather than crashed upon.
+func (s *Server) startTasks() *tasks {
+	ctx, cancel := context.WithCancel(context.Background())
+	t := &tasks{cancel: cancel}
+	for _, task := range s.background {
+		t.group.Go(func() {
+			if err := task.run(ctx); err != nil && ctx.Err() == nil {
+				s.log.Error("a background task ended", "task", task.name, "error", err)
+			}
+		})
+	}
+	t.group.Go(func() { s.prepare(ctx) })
+	return t
+}
+
+// prepare does what has to be done before traffic, each step tried until it is
+// done: either database may come back first.
+func (s *Server) prepare(ctx context.Context) {
+	var steps sync.WaitGroup
+	for _, step := range []task{
+		{"ensure indexes", s.store.EnsureIndexes},
+		{"note the installation", func(ctx context.Context) error { _, err := s.store.Installed(ctx); return err }},
+		{"join the other pods", s.sockets.Start},
+	} {
+		steps.Go(func() { s.persist(ctx, step) })
+	}
+	steps.Wait()
+	if ctx.Err() == nil {
+		s.started.Store(true)
+		s.log.Info("ready")
+	}
+}
+
+func (s *Server) persist(ctx context.Context, step task) {
+	for tries := 0; ; tries++ {
+		err := step.run(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if tries%10 == 0 {
+			s.log.Warn("starting is held up", "step", step.name, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(startRetry):
+		}
+	}
+}
+
+// shutdown ends the pod within SHUTDOWN_TIMEOUT, in the order in which the
+// world should notice: load balancers first, clients next, databases last.
+func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	defer cancel()
+	s.log.Info("shutting down", "sockets", s.sockets.Sockets(), "timeout", s.cfg.ShutdownTimeout)
+	s.leaving.Store(true)
+	if s.cfg.ReadyDelay > 0 { // work still comes, and is done, until balancers know
+		select {
+		case <-time.After(min(s.cfg.ReadyDelay, s.cfg.ShutdownTimeout/2)):
+		case <-ctx.Done():
+		}
+	}
+	s.draining.Store(true)
+	// Sockets first, while the listener is open: a long poll that is answered
+	// comes back once to say so. The way to the other pods stays open until the
+	// last request is answered: what it stored is theirs to hear.
+	s.sockets.Drain(ctx, s.cfg.DrainBatch, s.cfg.DrainPause)
+	requests, stop := context.WithTimeout(ctx, time.Until(deadline(ctx))*3/4)
+	defer stop()
+	herr := httpServer.Shutdown(requests)
+	var err error
+	if herr != nil {
+		err = errors.Join(fmt.Errorf("finishing requests: %w", herr), httpServer.Close())
+	}
+	if serr := s.sockets.Close(ctx); serr != nil {
+		err = errors.Join(err, fmt.Errorf("closing the sockets: %w", serr))
+	}
+	t.cancel()
+	t.group.Wait()
+	return errors.Join(err, s.closeWithin(ctx))
+}
+
+// closeMinimum is what closing may always take, however late the rest was.
+const closeMinimum = 2 * time.Second
+
+func (s *Server) close() error { return s.closeWithin(context.Background()) }
+
+func (s *Server) closeWithin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(closeMinimum, time.Until(deadline(ctx))))
+	defer cancel()
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		c := s.closers[i]
+		if err := c.close(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("closing %s: %w", c.name, err))
+		}
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+// deadline is when ctx ends; of one that never does, now.
+func deadline(ctx context.Context) time.Time {
+	if at, ok := ctx.Deadline(); ok {
+		return at
+	}
+	return time.Now()
+}

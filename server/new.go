@@ -1,0 +1,215 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"parley/adapters/embedded"
+	"parley/adapters/media"
+	"parley/adapters/mongo"
+	"parley/adapters/redis"
+	"parley/adapters/socketio"
+	"parley/adapters/token"
+	"parley/handlers"
+	"parley/middleware"
+	"parley/models"
+	"parley/rooms"
+	"parley/web"
+)
+
+// The bounds that nobody has asked to set yet.
+const (
+	maxParticipants = 1000
+	maxNameBytes    = 200
+	// A retry waits for the first try, and after claimLease does its work for
+	// it. That is safe while the first is only slow: both store the same
+	// messages under the same ids, and pods do not send a message twice.
+	claimPatience   = 10 * time.Second
+	claimLease      = 4 * time.Second
+	storeTimeout    = 15 * time.Second
+	presenceTimeout = 5 * time.Second
+)
+
+// New builds a pod from the bottom up. What it has opened is closed again if a
+// later step fails. Databases that are away do not fail it: Run waits for them.
+func New(ctx context.Context, cfg Config, logger *slog.Logger) (*Server, error) {
+	s := &Server{cfg: cfg, log: logger, metrics: middleware.NewMetrics()}
+	if err := s.build(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *Server) build(ctx context.Context) error {
+	cfg, logger := s.cfg, s.log
+	if err := s.embed(ctx); err != nil {
+		return err
+	}
+	secret, err := s.secret()
+	if err != nil {
+		return err
+	}
+	s.tokens = token.New(secret, time.Now)
+
+	database, err := mongo.Open(ctx, mongo.Options{URI: s.cfg.MongoURI, Logger: logger, Now: time.Now, Metrics: s.metrics})
+	if err != nil {
+		return err
+	}
+	s.onClose("the database", database.Close)
+	s.store = database
+
+	redis.RouteDriverLog(logger)
+	client, err := redis.Open(redis.Options{URL: s.cfg.RedisURL, Patience: s.redisPatience(), Logger: logger, Metrics: s.metrics})
+	if err != nil {
+		return err
+	}
+	s.onClose("Redis", func(context.Context) error { return client.Close() })
+	s.pingRedis = func(ctx context.Context) error { return redis.Ping(ctx, client) }
+	departed := func(ctx context.Context, d models.Departure, left int) { s.rooms.Departed(ctx, d, left) }
+	restored := func(ctx context.Context, user models.UserID, socket models.SocketID, others int) {
+		s.rooms.Restored(ctx, user, socket, others)
+	}
+	presence, err := redis.NewPresence(redis.PresenceOptions{
+		Client: client, PodID: cfg.PodID, TTL: cfg.PresenceTTL, Logger: logger, Metrics: s.metrics, Now: time.Now,
+		Callbacks: redis.Callbacks{OnReaped: departed, OnLate: departed, OnRestored: restored},
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose("presence", presence.Close)
+	s.background = append(s.background, task{"presence", presence.Run})
+
+	bus, err := s.bus(client)
+	if err != nil {
+		return err
+	}
+	bundles, err := web.Bundles("/socket.io/")
+	if err != nil {
+		return err
+	}
+	s.sockets, err = socketio.New(socketio.Options{
+		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
+		MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
+		Bus: bus, Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDOf,
+		Assets: bundles, Logger: logger, Metrics: s.metrics, Now: time.Now,
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose("the sockets", s.sockets.Close)
+
+	spool, keeper, err := s.media()
+	if err != nil {
+		return err
+	}
+	s.rooms = rooms.New(rooms.Options{
+		Chats: database, Messages: database, Requests: database, Absences: database, IDs: database,
+		Presence: presence, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
+		Limits: rooms.Limits{
+			TextBytes: cfg.MaxTextBytes, Files: cfg.MaxFiles, Participants: maxParticipants, NameBytes: maxNameBytes,
+			Replay: cfg.ReplayLimit, ReplayGrace: cfg.ReplayGrace, ClaimPatience: claimPatience, ClaimLease: claimLease,
+			StoreTimeout: storeTimeout, PresenceTimeout: presenceTimeout,
+		},
+	})
+	s.background = append(s.background, task{"receipts", s.rooms.Run})
+	s.sockets.OnResumed(s.catchUp)
+
+	h := handlers.New(handlers.Options{
+		Rooms: s.rooms, Spool: spool, Verifier: s.tokens, User: middleware.UserOf, Logger: logger,
+		Refused: s.metrics.RequestRefused, Checks: s.checks(),
+		Limits: handlers.Limits{
+			TextBytes: cfg.MaxTextBytes, FileBytes: cfg.MaxFileBytes, Files: cfg.MaxFiles, Uploads: cfg.MaxUploads,
+			RequestTimeout: cfg.RequestTimeout, UploadTimeout: cfg.UploadTimeout,
+		},
+	})
+	s.handler, err = s.routes(h)
+	return err
+}
+
+// embed starts the databases that are not somebody else's, and points the
+// configuration at them: from there on there is one code path.
+func (s *Server) embed(ctx context.Context) error {
+	if s.cfg.EmbeddedMongo() {
+		e, err := embedded.Mongo(ctx, filepath.Join(s.cfg.DataDir, "mongo"), s.log)
+		if err != nil {
+			return err
+		}
+		s.onClose("the embedded database", e.Close)
+		s.cfg.MongoURI, s.embeddedMongo = e.URI(), true
+	}
+	if s.cfg.EmbeddedRedis() {
+		e, err := embedded.Redis(ctx, s.log)
+		if err != nil {
+			return err
+		}
+		s.onClose("the embedded Redis", e.Close)
+		s.cfg.RedisURL, s.embeddedRedis = e.URL(), true
+	}
+	return nil
+}
+
+// embeddedPatience is for a Redis in this very process: it cannot be away, only
+// slow, as everything is on a machine that is busy.
+const embeddedPatience = 5 * time.Second
+
+func (s *Server) redisPatience() time.Duration {
+	if s.embeddedRedis {
+		return embeddedPatience
+	}
+	return 0 // the adapter's own
+}
+
+func (s *Server) media() (*media.Spool, rooms.Media, error) {
+	spool, err := media.NewSpool(filepath.Join(s.cfg.DataDir, "spool"), media.SpoolOptions{Logger: s.log, Metrics: s.metrics})
+	if err != nil {
+		return nil, nil, err
+	}
+	if !s.cfg.LocalFiles() {
+		keeper, err := media.NewCloudinary(media.CloudinaryOptions{URL: s.cfg.CloudinaryURL, UploadTimeout: s.cfg.UploadTimeout, Logger: s.log, Metrics: s.metrics})
+		return spool, keeper, err
+	}
+	keeper, err := media.NewLocal(media.LocalOptions{Dir: filepath.Join(s.cfg.DataDir, "files"), BaseURL: s.cfg.PublicURL, Logger: s.log, Metrics: s.metrics})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.onClose("the file directory", func(context.Context) error { return keeper.Close() })
+	s.files = keeper.Handler()
+	return spool, keeper, nil
+}
+
+// catchUp tells this pod's sockets what other pods said while they could not be
+// heard.
+func (s *Server) catchUp(since time.Time, chats []models.ChatID) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	if err := s.rooms.CatchUp(ctx, since, chats); err != nil {
+		s.log.Warn("what other pods sent may be missing here", "since", since, "error", err)
+	}
+}
+
+// limited holds a socket's events to their rate.
+func (s *Server) limited(h *handlers.Handlers, event func(context.Context, handlers.Socket, []any) any) func(context.Context, *socketio.Socket, []any) any {
+	return func(ctx context.Context, socket *socketio.Socket, args []any) any {
+		if !socket.Allow("events", float64(s.cfg.EventsPerSec), 2*s.cfg.EventsPerSec) {
+			return h.TooFast()
+		}
+		return event(ctx, socket, args)
+	}
+}
+
+// refuseWhileDraining turns new work away from a pod that is shutting down.
+func (s *Server) refuseWhileDraining(h *handlers.Handlers) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if s.draining.Load() {
+			c.Header("Connection", "close")
+			h.Fail(c, &models.Error{Code: models.CodeShuttingDown, Message: "this server is shutting down; try again", RetryAfter: time.Second})
+			return
+		}
+		c.Next()
+	}
+}
