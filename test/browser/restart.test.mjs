@@ -1,0 +1,48 @@
+// The server dies and comes back: the page says so, waits, and loses nothing. Contract 7.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openDemo, strangers, useWorld } from './world.mjs';
+
+const w = useWorld(); // no JWT_SECRET: the new process does not know the old one's tokens
+
+async function restart(end, { told }) {
+  const { context, seen, alice, bob } = await openDemo(w);
+  const name = told ? 'asked to stop' : 'killed';
+  const before = await bob.texts();
+  await alice.say(`before it is ${name}`);
+  await bob.shows(`before it is ${name}`);
+  assert.deepEqual(seen.problems, []);
+
+  const { port } = w.parley;
+  await end();
+  for (const side of [alice, bob]) {
+    await side.until(side.link, (text) => text.startsWith('Reconnecting'), 'reconnecting');
+    assert.equal(await side.peer(), `${side === alice ? 'Bob' : 'Alice'} is out of sight without a connection`);
+    assert.equal(await side.root.getAttribute('data-link'), 'reconnecting');
+  }
+  await alice.say(`${name}: one`);
+  await alice.say(`${name}: two`);
+  await alice.until(alice.lines, (all) => all.slice(-2).every((line) => line === 'Waiting for a connection'), 'waiting');
+  await alice.until(alice.link, (text) => /attempt \d/.test(text), 'attempts are counted');
+
+  await w.start({ PORT: port });
+  await Promise.all([alice.connected(), bob.connected()]);
+  await bob.shows(`${name}: two`);
+  await alice.until(alice.states, (all) => all.slice(-2).every((state) => state === 'delivered' || state === 'read'), 'delivered');
+  await bob.say(`after it was ${name}`);
+  await alice.shows(`after it was ${name}`);
+  for (const side of [alice, bob]) {
+    assert.deepEqual(await side.texts(), [...before, `before it is ${name}`, `${name}: one`, `${name}: two`, `after it was ${name}`]);
+    // A process that was killed cannot say what its sockets had seen; the page leaves out what it shows already.
+    if (told) assert.equal(await side.repeated(), 0, `${side.name} got a message twice`);
+  }
+
+  assert.deepEqual(strangers(seen, w.url), []);
+  // Chromium itself writes down each request that found nobody or an old token; the page adds nothing.
+  const own = seen.problems.filter((text) => !/^Failed to load resource|^WebSocket connection to .* failed/.test(text));
+  assert.deepEqual(own, []);
+  await context.close();
+}
+
+test('the server is killed and started again: reconnecting is shown, messages wait, each is shown once', () => restart(() => w.parley.program.kill(), { told: false }));
+test('the server is asked to stop and started again: the same, and nothing is sent twice', () => restart(() => w.parley.program.stop(), { told: true }));

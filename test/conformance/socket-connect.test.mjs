@@ -1,0 +1,191 @@
+// Socket.IO: CONNECT, CONNECT_ERROR, DISCONNECT.
+import assert from 'node:assert/strict';
+import { afterEach, describe, test } from 'node:test';
+import { waitFor } from '../e2e/harness/wait.mjs';
+import { usePod } from './kit/pod.mjs';
+import { closeWires, Polling, Wire } from './kit/wire.mjs';
+import { CONNECT_TIMEOUT, hasty } from './kit/settings.mjs';
+
+afterEach(closeWires);
+
+function assertRefused(frame, code) {
+  assert.equal(frame.slice(0, 2), '44');
+  const body = JSON.parse(frame.slice(2));
+  assert.deepEqual(Object.keys(body).sort(), ['data', 'message']);
+  assert.equal(body.message, 'Authentication error');
+  assert.deepEqual(Object.keys(body.data).sort(), ['code', 'message']);
+  assert.equal(body.data.code, code);
+  assert.match(body.data.message, /\S/);
+}
+
+describe('with time enough', () => {
+  const pod = usePod();
+
+  for (const [name, auth, code] of [['no auth', '', 'token_missing'], ['an empty object', '{}', 'token_missing'], ['a bad token', '{"token":"nonsense"}', 'token_malformed']]) {
+    test(`CONNECT with ${name} is refused with its code`, async () => {
+      const w = await Wire.open(pod);
+      w.send(`40${auth}`);
+      assertRefused(await w.next(), code);
+    });
+  }
+
+  // Node closes; no stock client sends it.
+  test('CONNECT with null lets nobody in', async () => {
+    const w = await Wire.open(pod);
+    w.send('40null');
+    await waitFor(() => w.closed || w.frames.length);
+    if (w.closed) assert.equal(w.closed.code, 1005);
+    else assertRefused(await w.next(), 'token_missing');
+  });
+
+  test('CONNECT with an id is a CONNECT', async () => {
+    const w = await Wire.open(pod);
+    w.send('407');
+    assertRefused(await w.next(), 'token_missing');
+  });
+
+  test('CONNECT over polling without a token is refused', async () => {
+    const s = await Polling.open(pod);
+    await s.say('40');
+    assertRefused(await s.until(() => true), 'token_missing');
+  });
+
+  test('CONNECT with a token brings 40{"sid"} and nothing else', async () => {
+    const w = await Wire.open(pod);
+    w.send(`40${pod.auth()}`);
+    const f = await w.next();
+    assert.match(f, /^40\{"sid":"[\w-]{20,24}"(,"pid":"[\w-]+")?\}$/);
+    assert.notEqual(JSON.parse(f.slice(2)).sid, w.engine, 'the sid is not the Engine.IO sid');
+  });
+
+  test('CONNECT to "/" by its name', async () => {
+    const w = await Wire.open(pod);
+    w.send(`40/,${pod.auth()}`);
+    assert.match(await w.next(), /^40\{"sid"/);
+    await w.answers();
+  });
+
+  test('over polling, and the sid differs from the Engine.IO sid', async () => {
+    const s = await Polling.open(pod);
+    assert.notEqual(await s.join(), s.sid);
+  });
+
+  test('every CONNECT has a sid of its own', async () => {
+    const all = await Promise.all(Array.from({ length: 20 }, () => Wire.joined(pod)));
+    assert.equal(new Set(all.map((w) => w.sid)).size, 20);
+  });
+
+  test('a second CONNECT after a refusal is let in', async () => {
+    const w = await Wire.open(pod);
+    w.send('40');
+    assertRefused(await w.next(), 'token_missing');
+    w.send('40{"token":"nonsense"}');
+    assertRefused(await w.next(), 'token_malformed');
+    await w.join();
+    await w.answers();
+  });
+
+  test('a repeated CONNECT closes', async () => {
+    const w = await Wire.joined(pod);
+    w.send(`40${pod.auth()}`);
+    assert.equal((await w.ended()).code, 1005);
+  });
+
+  test('an unknown namespace is refused by name, before and after CONNECT, and the connection goes on', async () => {
+    const w = await Wire.open(pod);
+    for (let i = 0; i < 2; i++) {
+      for (const [frame, answer] of [
+        ['40/foo', '44/foo,{"message":"Invalid namespace"}'], ['40/foo,', '44/foo,{"message":"Invalid namespace"}'],
+        [`40/foo/bar,${pod.auth()}`, '44/foo/bar,{"message":"Invalid namespace"}'], ['40/__proto__,{}', '44/__proto__,{"message":"Invalid namespace"}'],
+      ]) {
+        w.send(frame);
+        assert.equal(await w.next(), answer);
+      }
+      if (i === 0) await w.join();
+      else await w.answers();
+    }
+  });
+
+  for (const frame of ['42["typing",{}]', '421["typing",{}]', '43["x"]', '431[1]', '41', '44{"message":"x"}', '41/foo,', '42/foo,["x"]']) {
+    test(`${frame} before CONNECT closes`, async () => {
+      const w = await Wire.open(pod);
+      w.send(frame);
+      assert.equal((await w.ended()).code, 1005);
+      assert.deepEqual(w.frames, []);
+    });
+  }
+
+  test('an event of a namespace not joined closes', async () => {
+    const w = await Wire.joined(pod);
+    w.send('42/foo,["typing",{}]');
+    assert.equal((await w.ended()).code, 1005);
+  });
+
+  test('CONNECT_ERROR from a client closes', async () => {
+    const w = await Wire.joined(pod);
+    w.send('44{"message":"x"}');
+    assert.equal((await w.ended()).code, 1005);
+  });
+
+  test('DISCONNECT leaves, and CONNECT on the same transport joins again with a new sid', async () => {
+    const w = await Wire.joined(pod);
+    w.send('41', '40/foo'); // Node takes 40 in the same tick as 41 for a repeated CONNECT: wait for an answer between
+    await w.next((f) => f.startsWith('44/foo'));
+    const sid = await w.join();
+    assert.notEqual(sid, w.sid);
+    await w.answers();
+  });
+
+  test('nothing is delivered after DISCONNECT', async () => {
+    const w = await Wire.joined(pod);
+    w.send('41', '40/foo');
+    await w.next((f) => f.startsWith('44/foo'));
+    await pod.say('not for those who left');
+    const other = await Wire.joined(pod);
+    await pod.say('the last');
+    await other.next((f) => f.includes('the last'));
+    w.send('40/foo');
+    await w.next((f) => f.startsWith('44/foo'));
+    assert.deepEqual(w.frames, []);
+  });
+
+  test('DISCONNECT and CONNECT over polling', async () => {
+    const s = await Polling.open(pod);
+    const first = await s.join();
+    await s.say('41');
+    assert.notEqual(await s.join(), first);
+  });
+});
+
+describe('with CONNECT_TIMEOUT', () => {
+  const pod = usePod(hasty);
+  const slack = 600;
+
+  test('a connection without CONNECT is closed after it, not before', async () => {
+    const w = await Wire.open(pod);
+    const from = Date.now();
+    await w.ended(CONNECT_TIMEOUT + slack);
+    assert.ok(Date.now() - from > CONNECT_TIMEOUT - 100, `after ${Date.now() - from} ms`);
+  });
+
+  test('a refused one too', async () => {
+    const w = await Wire.open(pod);
+    w.send('40');
+    assertRefused(await w.next(), 'token_missing');
+    await w.ended(CONNECT_TIMEOUT + slack);
+  });
+
+  test('over polling the waiting GET gets 1', async () => {
+    const s = await Polling.open(pod);
+    const res = await s.get(CONNECT_TIMEOUT + slack);
+    assert.deepEqual([res.status, res.text], [200, '1']);
+    await s.assertGone();
+  });
+
+  test('one that has joined stays', async () => {
+    const w = await Wire.joined(pod);
+    const idle = await Wire.open(pod);
+    await idle.ended(CONNECT_TIMEOUT + slack);
+    await w.answers();
+  });
+});
