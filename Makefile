@@ -1,0 +1,40 @@
+# Parley: two commands do everything, `make run` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help run build test lint fmt bench setup unit e2e
+
+GOLANGCI  := v2.15.0
+VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS   := -X main.version=$(VERSION)
+export CGO_ENABLED ?= 1
+
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## Run Parley with everything embedded; prints a URL and tokens
+	@go build -ldflags '$(LDFLAGS)' -o bin/parley ./cmd/parley
+	@exec ./bin/parley serve
+
+build: ## Build bin/parley, and bin/parley-slim without the embedded databases
+	go build -trimpath -ldflags '$(LDFLAGS) -s -w' -o bin/parley ./cmd/parley
+	CGO_ENABLED=0 go build -trimpath -tags noembed -ldflags '$(LDFLAGS) -s -w' -o bin/parley-slim ./cmd/parley
+
+test: setup lint unit e2e ## Test everything: linters, units with -race, end to end
+
+setup:
+	@./scripts/setup.sh
+
+unit:
+	go vet -tags noembed ./...
+	go test -race -shuffle=on -timeout 15m ./...
+
+e2e:
+	@./scripts/e2e.sh
+
+lint: ## Check style and the import rules of ARCHITECTURE.md
+	@./scripts/lint.sh $(GOLANGCI)
+
+fmt: ## Format the Go code
+	gofmt -w $$(git ls-files '*.go')
+
+bench: setup ## Measure against a Node server of the same flow and the raw floor
+	@./scripts/bench.sh
