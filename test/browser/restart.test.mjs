@@ -5,16 +5,28 @@ import { openDemo, strangers, useWorld } from './world.mjs';
 
 const w = useWorld(); // no JWT_SECRET: the new process does not know the old one's tokens
 
-async function restart(end, { told }) {
+// The server stores what is posted next; the page never hears of it.
+async function loseAnswer(page, until) {
+  await page.route('**/api/messages', async (route) => {
+    await route.fetch().catch(() => {});
+    await until;
+    await route.abort('connectionreset');
+  }, { times: 1 });
+}
+
+async function restart(end, { told, answered = true }) {
   const { context, seen, alice, bob } = await openDemo(w);
-  const name = told ? 'asked to stop' : 'killed';
+  const name = told ? 'asked to stop' : answered ? 'killed' : 'killed half way';
   const before = await bob.texts();
+  let dead;
+  if (!answered) await loseAnswer(alice.page, new Promise((resolve) => { dead = resolve; }));
   await alice.say(`before it is ${name}`);
   await bob.shows(`before it is ${name}`);
   assert.deepEqual(seen.problems, []);
 
   const { port } = w.parley;
   await end();
+  dead?.();
   for (const side of [alice, bob]) {
     await side.until(side.link, (text) => text.startsWith('Reconnecting'), 'reconnecting');
     assert.equal(await side.peer(), `${side === alice ? 'Bob' : 'Alice'} is out of sight without a connection`);
@@ -45,4 +57,5 @@ async function restart(end, { told }) {
 }
 
 test('the server is killed and started again: reconnecting is shown, messages wait, each is shown once', () => restart(() => w.parley.program.kill(), { told: false }));
+test('the server is killed before it has answered: what was sent is shown once', () => restart(() => w.parley.program.kill(), { told: false, answered: false }));
 test('the server is asked to stop and started again: the same, and nothing is sent twice', () => restart(() => w.parley.program.stop(), { told: true }));

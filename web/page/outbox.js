@@ -17,7 +17,8 @@ export class Outbox {
   }
 
   get full() { return this.#queue.length >= room; }
-  get busy() { return this.#busy; }
+  // Until the last of them has an answer, whether or not a request is under way just now.
+  get busy() { return this.#queue.length > 0; }
 
   add(item) {
     this.#queue.push(item);

@@ -10,7 +10,7 @@ const typingFades = 6000; // ms, should the end of typing never arrive
 const catchUpFor = 3000; // ms after connecting in which old messages are a replay
 
 export class Pane {
-  #held = []; // own new_message events while a request is under way
+  #held = []; // own new_message events while drafts have no answer
   #drafts = new Map(); // outbox item → its bubbles
   #socketIds = new Set();
   #repeated = 0;
@@ -217,7 +217,7 @@ export class Pane {
 
   // Own messages that were held back and that no request of this page has sent.
   #release() {
-    if (this.#drafts.size && this.outbox.busy) return;
+    if (this.outbox.busy) return; // what is held may be a draft whose answer got lost with its connection
     for (const message of this.#held.splice(0)) {
       if (!this.log.has(message._id)) this.log.add(message, this.#author(message.senderId), { live: true });
     }
