@@ -33,6 +33,37 @@ type Departure struct {
 	Seen []MessageID
 	// Welcomed is false where it left before its backlog was sent.
 	Welcomed bool
+	// Deliberate is true where it did not break: its client, or a server, ended it.
+	Deliberate bool
+	// Session is how its client may come back to where it was; empty for none.
+	Session SessionID
+	// Sent is what it was sent, read or not, in that order; see Session.
+	Sent     []Delivery
+	Backlog  int
+	SentFrom time.Time
+}
+
+// Delivery is a message on its way to one socket.
+type Delivery struct {
+	ID MessageID
+	At time.Time
+}
+
+// Session is what is remembered of a socket that left, in case its client comes
+// back and says which message was the last it read.
+type Session struct {
+	UserID UserID
+	// Over is true where the socket was ended deliberately: its client may still
+	// be sent what it missed, but it begins anew.
+	Over bool
+	// Before is what its client had when that socket connected.
+	Before Absence
+	// Sent is what that socket was sent, in that order. The first Backlog of it
+	// are from before its time, with the times they were stored; of the others,
+	// all since From are there, or simply all where that is zero.
+	Sent    []Delivery
+	Backlog int
+	From    time.Time
 }
 
 // Presence is what others may know of a user.

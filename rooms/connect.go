@@ -26,6 +26,15 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		}
 	}()
 
+	back, recovering, err := s.comeBack(ctx, user, door, others)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if id, _, _ := door.Resumes(); err != nil && back.session.UserID != "" {
+			s.keepSession(context.WithoutCancel(ctx), id, back.session)
+		}
+	}()
 	chats, err := s.Chats.ChatsOf(ctx, user)
 	if err != nil {
 		return nil, err
@@ -33,9 +42,16 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	ids := chatIDs(chats)
 	door.Enter(ids)
 
-	missed, err := s.welcome(ctx, user, socket, ids, others)
+	var had *models.Absence
+	if recovering {
+		had = &back.had
+	}
+	missed, whole, err := s.welcome(ctx, user, socket, ids, others, had)
 	if err != nil {
 		return nil, err
+	}
+	if back.exact && whole && !back.session.Over {
+		door.Resume()
 	}
 	for _, m := range missed {
 		backlog = append(backlog, models.NewMessage{Message: m})

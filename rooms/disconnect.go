@@ -11,6 +11,7 @@ import (
 func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
+	s.leaveWord(ctx, d)
 	absence := s.ended(d)
 	// The note goes first: whoever connects the moment the set is empty must
 	// find since when it is.

@@ -82,6 +82,13 @@ type Presence interface {
 	ForgetAway(ctx context.Context, user models.UserID, by models.SocketID) error
 }
 
+// Sessions remembers sockets that left for the clients that come back.
+type Sessions interface {
+	KeepSession(ctx context.Context, id models.SessionID, session models.Session, keep time.Duration) error
+	// TakeSession returns the session and forgets it.
+	TakeSession(ctx context.Context, id models.SessionID) (session models.Session, found bool, err error)
+}
+
 // Hub reaches connected sockets.
 type Hub interface {
 	// Emit sends the event to the audience on every pod: this pod's sockets at
@@ -96,6 +103,9 @@ type Hub interface {
 	// and return when every pod has done so.
 	Join(ctx context.Context, who models.Audience, chat models.ChatID) error
 	Leave(ctx context.Context, who models.Audience, chat models.ChatID) error
+	// Part cuts off, on every pod, the sockets that hold the session, but for one.
+	// It waits for nobody.
+	Part(session models.SessionID, except models.SocketID)
 	// InRoom says whether a socket of this pod is in the chat's room.
 	InRoom(socket models.SocketID, chat models.ChatID) bool
 }
@@ -109,6 +119,11 @@ type Door interface {
 	Identify(user models.UserID)
 	// Enter joins the rooms, except those it was told to leave meanwhile.
 	Enter(chats []models.ChatID)
+	// Resumes is the session its client wants to go on with, and what it says it
+	// was sent last: a message id, or empty for nothing.
+	Resumes() (session models.SessionID, offset string, ok bool)
+	// Resume tells the client that it has missed nothing but its backlog.
+	Resume()
 }
 
 // Media keeps uploaded files.

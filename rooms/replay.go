@@ -26,18 +26,20 @@ type welcomed struct {
 	known []models.MessageID
 }
 
-// welcome returns what the user missed, oldest first, and notes that the user
-// is back. Only a user who had no socket missed anything; but devices that come
-// together cannot all be first, so those close behind the first share its
-// absence.
-func (s *Service) welcome(ctx context.Context, user models.UserID, socket models.SocketID, chats []models.ChatID, others int) ([]models.Message, error) {
+// welcome returns what the socket's client missed, oldest first, and notes that
+// the user is back. whole is false where more was missed than is sent again.
+//
+// Where it is known what the client had, that decides. Otherwise only a user who
+// had no socket missed anything; but devices that come together cannot all be
+// first, so those close behind the first share its absence.
+func (s *Service) welcome(ctx context.Context, user models.UserID, socket models.SocketID, chats []models.ChatID, others int, had *models.Absence) (missed []models.Message, whole bool, err error) {
 	absence, known, err := s.absence(ctx, user)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	now := s.now()
-	if others > 0 && !absence.Back.IsZero() && now.Sub(absence.Back) > s.Limits.ReplayGrace {
-		return nil, s.welcomeBeside(ctx, socket, chats, now)
+	if had == nil && others > 0 && !absence.Back.IsZero() && now.Sub(absence.Back) > s.Limits.ReplayGrace {
+		return nil, true, s.welcomeBeside(ctx, socket, chats, now)
 	}
 	if others == 0 && !absence.Back.IsZero() {
 		// They came back then, and nobody lived to note when they left again.
@@ -48,27 +50,27 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, socket models
 		// Never seen: nothing from before Parley was there is theirs to miss. A
 		// migration must not send every client its old messages again.
 		if since, err = s.Absences.Installed(ctx); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		absence.Since = since
 	}
-	missed, err := s.missed(ctx, chats, since, absence.Seen)
-	if err != nil {
-		return nil, err
+	before := models.Absence{Since: absence.Since, Seen: absence.Seen}
+	if had != nil {
+		before, since = *had, had.Since.Add(-Slack)
 	}
-	s.remember(socket, welcomed{
-		at:      now,
-		absence: models.Absence{Since: absence.Since, Seen: absence.Seen},
-		known:   append(slices.Clone(absence.Seen), recent(missed, now)...),
-	})
+	missed, whole, err = s.missed(ctx, chats, since, before.Seen)
+	if err != nil {
+		return nil, false, err
+	}
+	s.remember(socket, welcomed{at: now, absence: before, known: append(slices.Clone(before.Seen), recent(missed, now)...)})
 	if others > 0 {
-		return missed, nil
+		return missed, whole, nil
 	}
 	absence.Back = now
 	if err := s.Absences.SaveAbsence(ctx, user, absence); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return missed, s.Presence.MarkBack(ctx, user, absence, s.Limits.ReplayGrace)
+	return missed, whole, s.Presence.MarkBack(ctx, user, absence, s.Limits.ReplayGrace)
 }
 
 // welcomeBeside lets in a further device. It missed nothing, but should it be
@@ -114,17 +116,17 @@ func (s *Service) absence(ctx context.Context, user models.UserID) (models.Absen
 	return s.Absences.Absence(ctx, user)
 }
 
-func (s *Service) missed(ctx context.Context, chats []models.ChatID, since time.Time, seen []models.MessageID) ([]models.Message, error) {
+func (s *Service) missed(ctx context.Context, chats []models.ChatID, since time.Time, seen []models.MessageID) (missed []models.Message, whole bool, err error) {
 	if s.Limits.Replay == 0 || len(chats) == 0 {
-		return nil, nil
+		return nil, s.Limits.Replay > 0, nil
 	}
-	messages, err := s.Messages.Since(ctx, chats, since, s.Limits.Replay+len(seen))
+	messages, err := s.Messages.Since(ctx, chats, since, s.Limits.Replay+len(seen)+1)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	messages = slices.DeleteFunc(messages, func(m models.Message) bool { return slices.Contains(seen, m.ID) })
 	if over := len(messages) - s.Limits.Replay; over > 0 {
-		messages = messages[over:] // the newest; history has the rest
+		return messages[over:], false, nil // the newest; history has the rest
 	}
-	return messages, nil
+	return messages, true, nil
 }

@@ -23,6 +23,7 @@ type Options struct {
 	Requests Requests
 	Absences Absences
 	Presence Presence
+	Sessions Sessions
 	Hub      Hub
 	Media    Media
 	IDs      IDs
@@ -34,16 +35,19 @@ type Options struct {
 
 // Limits bound what one request or one return may cost.
 type Limits struct {
-	TextBytes       int           // longest text
-	Files           int           // most files in one request
-	Participants    int           // most participants of a chat made here
-	NameBytes       int           // longest chat name
-	Replay          int           // most messages sent again on a return; 0 is none
-	ReplayGrace     time.Duration // devices this close behind the first share its replay
-	ClaimPatience   time.Duration // how long a retry waits for the first try
-	ClaimLease      time.Duration // after which a claim counts as abandoned
-	StoreTimeout    time.Duration // storing and publishing, once begun
-	PresenceTimeout time.Duration // taking a socket out of presence
+	TextBytes    int           // longest text
+	Files        int           // most files in one request
+	Participants int           // most participants of a chat made here
+	NameBytes    int           // longest chat name
+	Replay       int           // most messages sent again on a return; 0 is none
+	ReplayGrace  time.Duration // devices this close behind the first share its replay
+	Recovery     time.Duration // how long a client may come back to its session; 0 is never
+	// RecoveryPatience is how long a socket that holds the session may take to go.
+	RecoveryPatience time.Duration
+	ClaimPatience    time.Duration // how long a retry waits for the first try
+	ClaimLease       time.Duration // after which a claim counts as abandoned
+	StoreTimeout     time.Duration // storing and publishing, once begun
+	PresenceTimeout  time.Duration // taking a socket out of presence
 }
 
 // Service does it. It is safe for concurrent use.

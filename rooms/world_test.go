@@ -38,6 +38,8 @@ type world struct {
 	fail     map[string]error
 	ids      int
 	dropped  map[string]int
+	sessions map[models.SessionID]models.Session
+	onPart   func(models.SessionID) // what the socket that holds a session does when told to go
 }
 
 type note struct {
@@ -59,12 +61,14 @@ func newWorld(t *testing.T) *world {
 		chats: map[models.ChatID]models.Chat{}, requests: map[string]models.Request{},
 		saved: map[models.UserID]models.Absence{}, noted: map[models.UserID]note{},
 		sockets: map[models.UserID][]models.SocketID{}, fail: map[string]error{}, dropped: map[string]int{},
+		sessions: map[models.SessionID]models.Session{},
 	}
 	w.svc = New(Options{
-		Chats: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Hub: hub{w},
+		Chats: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Sessions: w, Hub: hub{w},
 		Media: w, IDs: w, Metrics: w, Logger: slog.New(slog.DiscardHandler), Now: w.now,
 		Limits: Limits{
 			TextBytes: 100, Files: 3, Participants: 4, NameBytes: 20, Replay: 5, ReplayGrace: 5 * time.Second,
+			Recovery: 2 * time.Minute, RecoveryPatience: 50 * time.Millisecond,
 			ClaimPatience: time.Second, ClaimLease: 30 * time.Second, StoreTimeout: time.Second, PresenceTimeout: time.Second,
 		},
 	})
@@ -131,7 +135,16 @@ type door struct {
 	steps    []string
 	onEnter  func()
 	identity models.UserID
+	// What its client says of its session, and whether it went on with it.
+	session models.SessionID
+	offset  string
+	resumed bool
 }
+
+func (d *door) Resumes() (models.SessionID, string, bool) {
+	return d.session, d.offset, d.session != ""
+}
+func (d *door) Resume() { d.resumed = true }
 
 func (d *door) SocketID() models.SocketID { return d.id }
 func (d *door) Identify(u models.UserID)  { d.identity = u; d.steps = append(d.steps, "identify") }
@@ -467,6 +480,27 @@ func (h hub) Leave(_ context.Context, who models.Audience, _ models.ChatID) erro
 	defer h.mu.Unlock()
 	h.leftRoom = append(h.leftRoom, who)
 	return h.failure("leave")
+}
+
+func (h hub) Part(session models.SessionID, _ models.SocketID) {
+	if h.onPart != nil {
+		h.onPart(session)
+	}
+}
+
+func (w *world) KeepSession(_ context.Context, id models.SessionID, s models.Session, _ time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.sessions[id] = s
+	return w.failure("keepSession")
+}
+
+func (w *world) TakeSession(_ context.Context, id models.SessionID) (models.Session, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, ok := w.sessions[id]
+	delete(w.sessions, id)
+	return s, ok, w.failure("takeSession")
 }
 
 func (h hub) InRoom(s models.SocketID, _ models.ChatID) bool { return s != "outsider" }

@@ -60,6 +60,7 @@ type Config struct {
 	ConnectTimeout  time.Duration
 	PresenceTTL     time.Duration
 	ReplayGrace     time.Duration
+	RecoveryWindow  time.Duration // 0: no recovery
 	RequestTimeout  time.Duration
 	UploadTimeout   time.Duration
 	ShutdownTimeout time.Duration

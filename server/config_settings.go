@@ -87,6 +87,8 @@ func settings() []setting {
 			meaning: "messages sent again to a user who was away; 0 turns replay off", kind: number(func(c *Config) *int { return &c.ReplayLimit }, 0, 10_000)},
 		{name: "REPLAY_GRACE", section: "Clients", def: "5s",
 			meaning: "devices that connect this soon after a user's first get the same replay", kind: duration(func(c *Config) *time.Duration { return &c.ReplayGrace }, 0, 10*time.Minute)},
+		{name: "RECOVERY_WINDOW", section: "Clients", def: "2m",
+			meaning: "time in which a client that comes back recovers its session; 0 turns recovery off", kind: duration(func(c *Config) *time.Duration { return &c.RecoveryWindow }, 0, 24*time.Hour)},
 
 		{name: "MAX_TEXT_BYTES", section: "Limits", def: "262144",
 			meaning: "longest text of a message", kind: size(func(c *Config) *int { return &c.MaxTextBytes }, 1, 8*mib)},

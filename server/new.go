@@ -29,10 +29,12 @@ const (
 	// A retry waits for the first try, and after claimLease does its work for
 	// it. That is safe while the first is only slow: both store the same
 	// messages under the same ids, and pods do not send a message twice.
-	claimPatience   = 10 * time.Second
-	claimLease      = 4 * time.Second
-	storeTimeout    = 15 * time.Second
-	presenceTimeout = 5 * time.Second
+	claimPatience = 10 * time.Second
+	claimLease    = 4 * time.Second
+	// A pod that is alive lets a socket go well within this.
+	recoveryPatience = 500 * time.Millisecond
+	storeTimeout     = 15 * time.Second
+	presenceTimeout  = 5 * time.Second
 )
 
 // New builds a pod from the bottom up. What it has opened is closed again if a
@@ -95,7 +97,8 @@ func (s *Server) build(ctx context.Context) error {
 	s.sockets, err = socketio.New(socketio.Options{
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
 		MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
-		Bus: bus, Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDOf,
+		Recovery: cfg.RecoveryWindow > 0,
+		Bus:      bus, Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDOf,
 		Assets: bundles, Logger: logger, Metrics: s.metrics, Now: time.Now,
 	})
 	if err != nil {
@@ -109,10 +112,11 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.rooms = rooms.New(rooms.Options{
 		Chats: database, Messages: database, Requests: database, Absences: database, IDs: database,
-		Presence: presence, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
+		Presence: presence, Sessions: presence, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
 			TextBytes: cfg.MaxTextBytes, Files: cfg.MaxFiles, Participants: maxParticipants, NameBytes: maxNameBytes,
-			Replay: cfg.ReplayLimit, ReplayGrace: cfg.ReplayGrace, ClaimPatience: claimPatience, ClaimLease: claimLease,
+			Replay: cfg.ReplayLimit, ReplayGrace: cfg.ReplayGrace,
+			Recovery: cfg.RecoveryWindow, RecoveryPatience: recoveryPatience, ClaimPatience: claimPatience, ClaimLease: claimLease,
 			StoreTimeout: storeTimeout, PresenceTimeout: presenceTimeout,
 		},
 	})

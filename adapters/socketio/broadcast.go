@@ -12,11 +12,12 @@ import (
 // in one order; encoding and writing happen outside of it.
 func (s *Server) send(p *parser.Packet, sel selection, compress *bool, volatile bool) {
 	f := s.frame(p, compress, volatile)
-	now := s.opts.Now()
-	f.id, f.at = s.messageID(p), now
+	id := s.messageID(p)
 
 	x := s.index
 	x.mu.Lock()
+	now := s.opts.Now() // under the lock: times tell the order of sending
+	f.identify(id, now, s.opts.Recovery)
 	if f.id != "" && x.repeated(sel.rooms, f.id, now, s.horizon(now)) {
 		x.mu.Unlock()
 		s.opts.Metrics.Duplicate()

@@ -29,6 +29,9 @@ func (d *Door) Identify(user models.UserID) {
 		return
 	}
 	d.m.user = user
+	if s.opts.Recovery && d.m.socket.Conn().Protocol() != 3 {
+		s.index.hold(d.m, models.NewSessionID(user, now))
+	}
 	s.index.join(d.m, userRoom(user), now)
 }
 
@@ -147,7 +150,7 @@ func (s *Server) letIn(m *member, w Welcome) error {
 		for _, ev := range w.Backlog {
 			p, volatile := s.eventPacket(ev)
 			f := s.frame(p, nil, volatile)
-			f.id, f.at = s.messageID(f.packet), s.opts.Now()
+			f.identify(s.messageID(p), s.opts.Now(), s.opts.Recovery)
 			if msg, ok := ev.(models.NewMessage); ok {
 				f.at = msg.Message.CreatedAt
 			}

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -29,6 +30,19 @@ type frame struct {
 	// was not sent it has to be given it again.
 	id models.MessageID
 	at time.Time
+}
+
+// identify makes the frame that of a new_message, if it is one. offset appends
+// its id, by which a client that comes back says how far it got.
+func (f *frame) identify(id models.MessageID, at time.Time, offset bool) {
+	f.id, f.at = id, at
+	args, ok := f.packet.Data.([]any)
+	if id == "" || !offset || !ok || f.packet.Id != nil {
+		return
+	}
+	own := *f.packet // the caller's goes to other pods
+	own.Data = append(slices.Clip(args), string(id))
+	f.packet = &own
 }
 
 func (f *frame) encode() {

@@ -14,6 +14,9 @@ type index struct {
 	mu      sync.Mutex
 	members map[string]*member
 	rooms   map[string]*room
+	// sessions is who holds which: one, but for the moment in which a client
+	// returns before its last socket is known to be dead.
+	sessions map[models.SessionID][]*member
 	// watcher is a bus that listens to each room by itself; nil where it does
 	// not. It is told under mu, so that it never hears of a closing after the
 	// opening that followed it.
@@ -26,7 +29,7 @@ type room struct {
 }
 
 func newIndex() *index {
-	return &index{members: map[string]*member{}, rooms: map[string]*room{}}
+	return &index{members: map[string]*member{}, rooms: map[string]*room{}, sessions: map[models.SessionID][]*member{}}
 }
 
 func (x *index) find(id string) *member {
@@ -109,6 +112,7 @@ func (x *index) removeLocked(m *member) (was phase, ok bool) {
 	was = m.phase
 	m.phase = gone
 	delete(x.members, m.id)
+	x.release(m)
 	for name := range m.rooms {
 		x.vacate(m, name)
 	}

@@ -37,11 +37,17 @@ func TestRecent(t *testing.T) {
 		{[]string{"a"}, "2", keep, false},
 		{[]string{"a", "b"}, "2", keep, false},
 		{[]string{"nobody"}, "1", keep, false},
-		{[]string{"a"}, "1", keep + 1, false},
+		{[]string{"a"}, "1", keep + 1, true}, // one of the last few
 	} {
 		if got := x.repeated(step.rooms, step.id, now.Add(step.after), now.Add(step.after).Add(-keep)); got != step.want {
 			t.Errorf("%+v: %v", step, got)
 		}
+	}
+	for i := range minRecent {
+		x.repeated([]string{"a"}, models.MessageID(fmt.Sprint("more", i)), now, now.Add(-keep))
+	}
+	if x.repeated([]string{"a"}, "1", now.Add(keep+1), now.Add(1)) {
+		t.Error("remembered for ever")
 	}
 	for i := range 2 * maxRecent {
 		x.repeated([]string{"a"}, models.MessageID(fmt.Sprint(i)), now, now.Add(-keep))

@@ -71,11 +71,15 @@ type parting struct {
 func (s *Server) parting(m *member, now time.Time) parting {
 	p := parting{until: now, departure: models.Departure{
 		UserID: m.user, SocketID: models.SocketID(m.id), Reason: m.reason(), Welcomed: m.phase == live,
+		Session: m.session,
 	}}
+	p.departure.Deliberate = slices.Contains([]string{reasonClient, reasonServer, cutKicked}, p.departure.Reason)
 	if p.departure.Reason == reasonPing {
 		p.until = time.Unix(0, m.link.heard.Load()).UTC()
 	}
 	m.mu.Lock()
+	p.departure.Backlog = len(m.given)
+	p.departure.Sent = slices.Clone(m.given)
 	for _, f := range slices.Concat(m.welcome, m.out) {
 		if f.id != "" {
 			p.unsent = append(p.unsent, sentAt{id: f.id, at: f.at})
@@ -99,6 +103,9 @@ func (s *Server) parting(m *member, now time.Time) parting {
 			}
 			p.sent = append(p.sent, sent)
 		}
+		if from := r.recent.sent; !r.recent.dropped.Before(since) && len(from) > 0 && from[0].at.After(p.departure.SentFrom) {
+			p.departure.SentFrom = from[0].at
+		}
 	}
 	return p
 }
@@ -109,6 +116,7 @@ func (s *Server) parting(m *member, now time.Time) parting {
 func (p *parting) finish(unwritten []sentAt) models.Departure {
 	d := p.departure
 	d.At = p.until
+	p.inOrder(&d)
 	lost := make(map[models.MessageID]struct{}, len(p.unsent)+len(unwritten))
 	for _, u := range slices.Concat(p.unsent, unwritten) {
 		lost[u.id] = struct{}{}
@@ -125,6 +133,26 @@ func (p *parting) finish(unwritten []sentAt) models.Departure {
 		return no || s.at.Before(from) || s.at.After(p.until)
 	}), maxSeen)
 	return d
+}
+
+// inOrder completes what the socket was sent by what its rooms were.
+func (p *parting) inOrder(d *models.Departure) {
+	live := slices.Clone(p.sent)
+	slices.SortStableFunc(live, func(a, b sentAt) int { return a.at.Compare(b.at) })
+	if over := len(live) - maxSeen; over > 0 {
+		live = live[over:]
+		d.SentFrom = live[0].at
+	}
+	known := make(map[models.MessageID]struct{}, len(d.Sent)+len(live))
+	for _, b := range d.Sent {
+		known[b.ID] = struct{}{}
+	}
+	for _, l := range live {
+		if _, already := known[l.id]; !already {
+			known[l.id] = struct{}{}
+			d.Sent = append(d.Sent, models.Delivery{ID: l.id, At: l.at})
+		}
+	}
 }
 
 // newest returns the ids of the newest of what was sent, oldest first, each once.

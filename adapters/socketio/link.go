@@ -189,7 +189,7 @@ func (l *link) cut(reason string) {
 	s := l.server
 	s.opts.Metrics.Cut(reason)
 	level := s.opts.Logger.Warn
-	if reason == cutTokenExpired || reason == cutShuttingDown || reason == cutIdle {
+	if reason == cutTokenExpired || reason == cutShuttingDown || reason == cutIdle || reason == cutReplaced {
 		level = s.opts.Logger.Debug
 	}
 	level("socket cut off", "reason", reason, "connection", s.opts.ClientIP(l.conn.Request().Request()))

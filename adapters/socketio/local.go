@@ -136,6 +136,7 @@ func (s *Server) leaveLocal(sel selection, rooms []string) {
 
 func (s *Server) disconnectLocal(sel selection, closeTransport bool) {
 	s.index.mu.Lock()
+	returned := s.index.holders(sel)
 	picked := s.index.pick(sel)
 	inside := picked[:0]
 	for _, m := range picked {
@@ -149,6 +150,9 @@ func (s *Server) disconnectLocal(sel selection, closeTransport bool) {
 		}
 	}
 	s.index.mu.Unlock()
+	for _, m := range returned {
+		m.link.cut(cutReplaced)
+	}
 	for _, m := range inside {
 		if closeTransport {
 			m.link.cut(cutKicked)

@@ -2,6 +2,7 @@ package socketio
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +36,8 @@ type member struct {
 	phase phase
 	rooms map[string]time.Time // since when
 	user  models.UserID
+	// session is how its client may come back; empty where it may not.
+	session models.SessionID
 	// left are the rooms it was told to leave since it was identified and before
 	// it entered.
 	left map[string]struct{}
@@ -51,7 +54,8 @@ type member struct {
 	writing bool
 	closed  bool
 	backlog map[models.MessageID]struct{}
-	quiet   time.Time // until when what was in the backlog is not sent live
+	given   []models.Delivery // the backlog in its order, while it is of use
+	quiet   time.Time         // until when what was in the backlog is not sent live
 
 	events  []func(context.Context)
 	working bool
@@ -121,6 +125,7 @@ func (m *member) release(now time.Time) {
 		size += int64(f.size)
 		if f.id != "" {
 			ids[f.id] = struct{}{}
+			m.given = append(m.given, models.Delivery{ID: f.id, At: f.at})
 		}
 	}
 	m.link.grant(size)
@@ -143,6 +148,7 @@ func (m *member) forget(now time.Time) {
 	m.mu.Lock()
 	if m.backlog != nil && !now.Before(m.quiet) {
 		m.backlog = nil
+		m.given = slices.Clone(m.given[max(0, len(m.given)-maxGiven):])
 	}
 	m.mu.Unlock()
 }

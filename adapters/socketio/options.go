@@ -23,6 +23,8 @@ type Options struct {
 	// without credentials, else the exact origins, with credentials.
 	CORSOrigins []string
 	AllowEIO3   bool
+	// Recovery lets clients that return say what they were sent last.
+	Recovery bool
 
 	// MaxBacklogBytes is what may wait for one socket before it is cut off
 	// ("slow_client"); 4 MiB. Its own welcome backlog does not count.
@@ -74,6 +76,7 @@ const (
 	cutTokenExpired = "token_expired"
 	cutShuttingDown = "shutting_down"
 	cutRepeated     = "repeated_connect"
+	cutReplaced     = "replaced" // its client has come back on another connection
 	cutIdle         = "no_connect"
 	cutKicked       = "disconnected_by_server"
 )
@@ -85,7 +88,9 @@ const (
 	// 5 s for pods whose clocks differ.
 	seenWindow       = 15 * time.Second
 	maxSeen          = 2000
+	maxGiven         = 200                    // messages of a backlog remembered for good
 	maxRecent        = 512                    // new_message ids remembered for one room
+	minRecent        = 32                     // … of which so many however old
 	settleTimeout    = 100 * time.Millisecond // for a write that is under way when a socket leaves
 	ghostAfter       = time.Second            // how long the library may take to notice a closed connection
 	leaversAtOnce    = 64
@@ -95,6 +100,8 @@ const (
 	closeFrameWait   = 50 * time.Millisecond
 	reasonLost       = "connection lost"
 	reasonPing       = "ping timeout"
+	reasonClient     = "client namespace disconnect"
+	reasonServer     = "server namespace disconnect"
 	enginePathPrefix = "/socket.io"
 )
 

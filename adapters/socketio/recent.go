@@ -10,7 +10,11 @@ import (
 // recent remembers which new_message went to a room lately, oldest first. It
 // answers two questions: was this one sent already, and what had a socket been
 // sent when it left.
-type recent struct{ sent []sentAt }
+type recent struct {
+	sent []sentAt
+	// dropped is when the newest was sent that is not remembered any more.
+	dropped time.Time
+}
 
 // deafness is how long the other pods could not be heard.
 type deafness struct {
@@ -67,10 +71,11 @@ func (r *recent) add(id models.MessageID, at time.Time) {
 	r.sent = append(r.sent, sentAt{id: id, at: at})
 }
 
-// expire forgets what was sent before t.
+// expire forgets what was sent before t, but for the last few: by one of those
+// a client says how far it got, however long ago that was.
 func (r *recent) expire(t time.Time) {
 	n := 0
-	for n < len(r.sent) && r.sent[n].at.Before(t) {
+	for n < len(r.sent)-minRecent && r.sent[n].at.Before(t) {
 		n++
 	}
 	r.drop(n)
@@ -80,6 +85,7 @@ func (r *recent) drop(n int) {
 	if n == 0 {
 		return
 	}
+	r.dropped = r.sent[n-1].at
 	kept := copy(r.sent, r.sent[n:])
 	clear(r.sent[kept:])
 	r.sent = r.sent[:kept]

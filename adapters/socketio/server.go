@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/engine/v3/transports"
 	sio "github.com/zishang520/socket.io/servers/socket/v3"
@@ -85,6 +86,9 @@ func New(o Options) (*Server, error) {
 	so.SetMaxHttpBufferSize(opts.MaxPayload)
 	so.SetAllowEIO3(opts.AllowEIO3)
 	so.SetIdleTimeout(2*(opts.PingInterval+opts.PingTimeout) + 10*time.Second)
+	if opts.Recovery {
+		so.SetParser(sessionParser{Parser: parser.NewParser(), s: s})
+	}
 	so.SetTransports(types.NewSet[transports.TransportCtor](&pollingBuilder{}, &websocketBuilder{}))
 	so.SetCors(corsOf(opts.CORSOrigins))
 

@@ -28,7 +28,7 @@ const NEW = subjectIsNode ? 'new node' : 'parley';
 describe(`four Node pods become four Parley pods (${adapter})`, { skip: only(nginxBin, 'nginx is not installed') }, () => {
   const w = new Cluster();
   let nginx;
-  before(() => w.start({ node: false, subject: false, env: { REPLAY_LIMIT: 5000 } }), { timeout: 60_000 });
+  before(() => w.start({ node: false, subject: false, env: { REPLAY_LIMIT: 5000, RECOVERY_WINDOW: '2m' } }), { timeout: 60_000 });
   after(async () => {
     closeClients();
     await nginx?.program.stop(3_000);

@@ -51,6 +51,15 @@ export class Gate {
     this.pairs.clear();
   }
 
+  // The network goes silent for what is connected now: nothing passes and nobody is told. New connections work.
+  freeze() {
+    for (const [client, upstream] of this.pairs) {
+      client.unpipe(upstream);
+      upstream.unpipe(client);
+      for (const s of [client, upstream]) s.pause();
+    }
+  }
+
   async shut() {
     const server = this.server;
     this.server = undefined;

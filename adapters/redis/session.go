@@ -1,0 +1,90 @@
+package redis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
+)
+
+const sessionPrefix = "parley:session:"
+
+// takeSessionScript is GETDEL, which a Redis before 6.2 does not have.
+const takeSessionScript = `local v=redis.call('GET',KEYS[1]) if v then redis.call('DEL',KEYS[1]) end return v`
+
+// note is a session in JSON; times are Unix µs, and those of Sent are the
+// differences from one to the next.
+type note struct {
+	User    string   `json:"user"`
+	Over    bool     `json:"over,omitempty"`
+	Since   int64    `json:"since"`
+	Seen    []string `json:"seen,omitempty"`
+	Sent    []string `json:"sent,omitempty"`
+	Steps   []int64  `json:"steps,omitempty"`
+	Backlog int      `json:"backlog,omitempty"`
+	From    int64    `json:"from,omitempty"`
+}
+
+func sessionKey(id models.SessionID) string { return sessionPrefix + string(id) }
+
+// KeepSession remembers the session for that long.
+func (p *Presence) KeepSession(ctx context.Context, id models.SessionID, s models.Session, keep time.Duration) error {
+	n := note{User: string(s.UserID), Over: s.Over, Since: s.Before.Since.UnixMicro(), Backlog: s.Backlog}
+	if !s.From.IsZero() {
+		n.From = s.From.UnixMicro()
+	}
+	for _, id := range s.Before.Seen {
+		n.Seen = append(n.Seen, string(id))
+	}
+	last := int64(0)
+	for _, d := range s.Sent {
+		at := d.At.UnixMicro()
+		n.Sent, n.Steps = append(n.Sent, string(d.ID)), append(n.Steps, at-last)
+		last = at
+	}
+	value, err := json.Marshal(n)
+	if err != nil {
+		return models.Internal(err)
+	}
+	return p.ask("keep_session", func() error { return p.client.Set(ctx, sessionKey(id), value, keep).Err() })
+}
+
+// TakeSession returns what is remembered, and forgets it.
+func (p *Presence) TakeSession(ctx context.Context, id models.SessionID) (models.Session, bool, error) {
+	var value string
+	err := p.ask("take_session", func() (err error) {
+		value, err = p.client.Eval(ctx, takeSessionScript, []string{sessionKey(id)}).Text()
+		if errors.Is(err, driver.Nil) {
+			return nil
+		}
+		return err
+	})
+	if err != nil || value == "" {
+		return models.Session{}, false, err
+	}
+	var n note
+	if err := json.Unmarshal([]byte(value), &n); err != nil || len(n.Sent) != len(n.Steps) {
+		p.logger.Warn("a session cannot be read", "error", err)
+		return models.Session{}, false, nil // the client is where it would be without
+	}
+	s := models.Session{
+		UserID: models.UserID(n.User), Over: n.Over, Backlog: n.Backlog,
+		Before: models.Absence{Since: time.UnixMicro(n.Since).UTC()},
+	}
+	if n.From != 0 {
+		s.From = time.UnixMicro(n.From).UTC()
+	}
+	for _, id := range n.Seen {
+		s.Before.Seen = append(s.Before.Seen, models.MessageID(id))
+	}
+	at := int64(0)
+	for i, id := range n.Sent {
+		at += n.Steps[i]
+		s.Sent = append(s.Sent, models.Delivery{ID: models.MessageID(id), At: time.UnixMicro(at).UTC()})
+	}
+	return s, true, nil
+}

@@ -1,0 +1,140 @@
+package socketio
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+	sio "github.com/zishang520/socket.io/servers/socket/v3"
+	"github.com/zishang520/socket.io/v3/pkg/types"
+
+	"parley/adapters/socketio/cluster"
+	"parley/models"
+)
+
+// A client comes back to where it was by two things stock clients keep: the pid
+// their CONNECT was answered with, and the offset, the text that came last in
+// the last event they got. Ours is the id of a new_message, appended to it for
+// clients alone: other pods append their own.
+
+// sessionRoom names whoever holds a session in requests to other pods. Nobody
+// is in a room of that name, so that it shows up nowhere.
+const sessionRoom = "parley:session:"
+
+// Resumes is the session the client names, if it is one of the user the socket
+// was identified as, and the last message it says it was sent.
+func (d *Door) Resumes() (session models.SessionID, offset string, ok bool) {
+	m := d.m
+	if !m.server.opts.Recovery || m.socket.Conn().Protocol() == 3 {
+		return "", "", false
+	}
+	auth := m.socket.Handshake().Auth
+	pid, _ := auth["pid"].(string)
+	offset, _ = auth["offset"].(string)
+	m.server.index.mu.Lock()
+	user := m.user
+	m.server.index.mu.Unlock()
+	session, ok = models.ParseSessionID(pid, user, m.server.opts.Now())
+	return session, offset, ok
+}
+
+// Resume lets the socket go on with the session its client named; the client
+// sees socket.recovered.
+func (d *Door) Resume() {
+	session, _, ok := d.Resumes()
+	if !ok {
+		return
+	}
+	x := d.m.server.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if d.m.phase == atDoor {
+		x.hold(d.m, session)
+	}
+}
+
+// Part cuts off the sockets that hold the session, here and on the other pods.
+func (s *Server) Part(session models.SessionID, except models.SocketID) {
+	sel := selection{rooms: []string{sessionRoom + string(session)}, except: []string{string(except)}}
+	s.disconnectLocal(sel, true)
+	s.opts.Bus.Disconnect(cluster.Options{Rooms: sel.rooms, Except: sel.except}, true)
+}
+
+// hold makes the session the member's; it needs x.mu.
+func (x *index) hold(m *member, session models.SessionID) {
+	x.release(m)
+	m.session = session
+	x.sessions[session] = append(x.sessions[session], m)
+}
+
+func (x *index) release(m *member) {
+	if m.session == "" {
+		return
+	}
+	holders := slices.DeleteFunc(x.sessions[m.session], func(other *member) bool { return other == m })
+	if len(holders) == 0 {
+		delete(x.sessions, m.session)
+	} else {
+		x.sessions[m.session] = holders
+	}
+}
+
+// holders returns who holds a session the selection names; it needs x.mu.
+func (x *index) holders(sel selection) []*member {
+	var all []*member
+	spared := func(m *member) bool {
+		return slices.ContainsFunc(sel.except, func(id string) bool {
+			other := x.members[id]
+			return id == m.id || other != nil && other.link == m.link
+		})
+	}
+	for _, name := range sel.rooms {
+		session, ok := strings.CutPrefix(name, sessionRoom)
+		if !ok {
+			continue
+		}
+		for _, m := range x.sessions[models.SessionID(session)] {
+			if !spared(m) {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
+}
+
+// sessionParser is the parser with the pid in the answer to a CONNECT.
+type sessionParser struct {
+	parser.Parser
+	s *Server
+}
+
+func (p sessionParser) NewEncoder() parser.Encoder {
+	return sessionEncoder{Encoder: p.Parser.NewEncoder(), s: p.s}
+}
+
+type sessionEncoder struct {
+	parser.Encoder
+	s *Server
+}
+
+// connectData is what the library answers a CONNECT with.
+type connectData = struct {
+	Sid sio.SocketId         `json:"sid" msgpack:"sid"`
+	Pid sio.PrivateSessionId `json:"pid,omitempty" msgpack:"pid,omitempty"`
+}
+
+func (e sessionEncoder) Encode(p *parser.Packet) []types.BufferInterface {
+	if answer, ok := p.Data.(*connectData); ok && p.Type == parser.CONNECT {
+		answer.Pid = e.s.index.session(string(answer.Sid))
+	}
+	return e.Encoder.Encode(p)
+}
+
+func (x *index) session(id string) sio.PrivateSessionId {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if m := x.members[id]; m != nil {
+		return sio.PrivateSessionId(m.session)
+	}
+	return ""
+}
