@@ -73,7 +73,7 @@ func (s *Server) parting(m *member, now time.Time) parting {
 		UserID: m.user, SocketID: models.SocketID(m.id), Reason: m.reason(), Welcomed: m.phase == live,
 		Session: m.session,
 	}}
-	p.departure.Deliberate = slices.Contains([]string{reasonClient, reasonServer, cutKicked}, p.departure.Reason)
+	p.departure.Deliberate = m.link.goodbye.Load() || slices.Contains([]string{reasonClient, reasonServer, cutKicked}, p.departure.Reason)
 	if p.departure.Reason == reasonPing {
 		p.until = time.Unix(0, m.link.heard.Load()).UTC()
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/engine/v3/transports"
+	"github.com/zishang520/socket.io/v3/pkg/types"
 
 	"parley/models"
 )
@@ -24,6 +25,8 @@ type link struct {
 
 	heard  atomic.Int64 // unix ns of the last packet from the client
 	reason atomic.Pointer[string]
+	// goodbye is set once the client has sent a DISCONNECT.
+	goodbye atomic.Bool
 
 	mu      sync.Mutex
 	created int64 // bytes handed to the engine
@@ -62,7 +65,7 @@ func (s *Server) onConnection(args ...any) {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.heard.Store(now.UnixNano())
 
-	_ = conn.On("packet", func(...any) { l.heard.Store(s.opts.Now().UnixNano()) })
+	_ = conn.On("packet", l.onPacket)
 	_ = conn.On("packetCreate", l.onCreate)
 	_ = conn.On("upgrade", l.onUpgrade)
 	_ = conn.On("close", func(...any) { l.closed() })
@@ -77,6 +80,17 @@ func (s *Server) onConnection(args ...any) {
 		l.closed() // it went before we could listen
 	case s.closing.Load():
 		l.cut(cutShuttingDown)
+	}
+}
+
+// onPacket hears what the client sends, before the library works on it: a close
+// right behind a DISCONNECT may be seen first.
+func (l *link) onPacket(args ...any) {
+	l.heard.Store(l.server.opts.Now().UnixNano())
+	if p, ok := args[0].(*packet.Packet); ok && p.Type == packet.MESSAGE {
+		if text, ok := p.Data.(*types.StringBuffer); ok && text.Len() > 0 && text.Bytes()[0] == '1' {
+			l.goodbye.Store(true)
+		}
 	}
 }
 

@@ -195,3 +195,19 @@ func TestSentLongAgo(t *testing.T) {
 		t.Errorf("%d sent from %v", len(d.Sent), d.SentFrom)
 	}
 }
+
+// The connection ends right behind a DISCONNECT: it was ended, not lost.
+func TestGoodbyeAndGone(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, recovering, chat).start()
+	for i := range 50 {
+		c := p.dial()
+		c.connect("u")
+		c.send("41")
+		_ = c.conn.Close()
+		eventually(t, "the departure", func() bool { return len(p.departures()) == i+1 })
+		if d := p.departures()[i]; !d.Deliberate {
+			t.Fatalf("left as %+v", d)
+		}
+	}
+}
