@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 		MaxTextBytes: 262144, MaxFileBytes: 26214400, MaxFiles: 10, MaxPayloadBytes: 1000000, MaxUploads: 32,
 		MessagesPerSec: 200, MessagesBurst: 2000, EventsPerSec: 50, ReplayLimit: 200, DrainBatch: 100,
 		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 10 * time.Second,
-		PresenceTTL: 30 * time.Second, ReplayGrace: 5 * time.Second, RequestTimeout: 10 * time.Second,
+		PresenceTTL: 30 * time.Second, ReplayGrace: 5 * time.Second, RecoveryWindow: 2 * time.Minute, RequestTimeout: 10 * time.Second,
 		UploadTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second, DrainPause: 100 * time.Millisecond,
 	}
 	if !reflect.DeepEqual(cfg, want) {
@@ -177,6 +177,7 @@ func TestValues(t *testing.T) {
 		{"PING_INTERVAL=25000", func(c Config) any { return c.PingInterval }, 25 * time.Second},
 		{"PING_INTERVAL= 1m30s ", func(c Config) any { return c.PingInterval }, 90 * time.Second},
 		{"REPLAY_GRACE=0", func(c Config) any { return c.ReplayGrace }, time.Duration(0)},
+		{"RECOVERY_WINDOW=0", func(c Config) any { return c.RecoveryWindow }, time.Duration(0)},
 		{"REPLAY_LIMIT=0", func(c Config) any { return c.ReplayLimit }, 0},
 		{"MAX_FILE_BYTES=25M", func(c Config) any { return c.MaxFileBytes }, int64(25 << 20)},
 		{"MAX_FILE_BYTES=25MiB", func(c Config) any { return c.MaxFileBytes }, int64(25 << 20)},
@@ -233,7 +234,7 @@ func TestRefusedValues(t *testing.T) {
 		{"MAX_FILES", "0"}, {"MAX_UPLOADS", "0"}, {"MAX_PAYLOAD_BYTES", "1"},
 		{"RATE_LIMIT_MESSAGES", "0"}, {"RATE_LIMIT_BURST", "0"}, {"RATE_LIMIT_EVENTS", "0"}, {"REPLAY_LIMIT", "-1"}, {"DRAIN_BATCH", "0"},
 		{"PING_INTERVAL", "0"}, {"PING_TIMEOUT", "-1s"}, {"CONNECT_TIMEOUT", "ten"}, {"PRESENCE_TTL", "30"},
-		{"REQUEST_TIMEOUT", "0s"}, {"UPLOAD_TIMEOUT", "0s"}, {"SHUTDOWN_TIMEOUT", "0"}, {"REPLAY_GRACE", "-1ms"},
+		{"REQUEST_TIMEOUT", "0s"}, {"UPLOAD_TIMEOUT", "0s"}, {"SHUTDOWN_TIMEOUT", "0"}, {"REPLAY_GRACE", "-1ms"}, {"RECOVERY_WINDOW", "25h"},
 		{"DRAIN_PAUSE", "2m"}, {"READY_DELAY", "-1"}, {"PING_INTERVAL", "9223372036854775807"},
 	} {
 		t.Run(tc.name+"="+tc.value, func(t *testing.T) {
