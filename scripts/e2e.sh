@@ -21,7 +21,7 @@ for suite in "$@"; do
   case $suite in
     e2e) run e2e 900 sh test/e2e/run.sh ;;
     conformance) run conformance 600 sh -c 'cd test/conformance && exec node --test --test-concurrency=1 --test-reporter=spec *.test.mjs' ;;
-    interop) run interop 600 node test/interop/run.mjs ;;
+    interop) run interop 900 node test/interop/run.mjs ;;
     browser) run browser 600 sh -c 'cd test/browser && exec npm test --silent' ;;
     deploy) run deploy 900 sh test/deploy/run.sh ;;
     *) echo "e2e: there is no suite $suite" >&2; exit 2 ;;

@@ -88,8 +88,10 @@ describe(`payloads cross unchanged (${adapter})`, () => {
     const [sender, node, subject] = await receive(to, [{ z: 1, a: 2, 10: 'ten', 9: 'nine', m: { y: 1, b: 2 } }]);
     for (const got of [node, subject]) assert.equal(JSON.stringify(got), JSON.stringify(sender));
   }));
+  // Node's classic adapter damages these; the others' JSON carries them, and Parley's strings are UTF-8.
   for (const [name, args] of Object.entries(damaged)) {
-    test(`${name}, damaged by Node`, () => both(async (to) => {
+    const lost = adapter !== 'redis' && !subjectIsNode && name.startsWith('half');
+    test(`${name}, damaged on the way`, { todo: lost && 'Parley writes U+FFFD for half a surrogate pair' }, () => both(async (to) => {
       const [, node, subject] = await receive(to, args);
       assert.deepEqual(subject, node);
     }));

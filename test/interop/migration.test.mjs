@@ -43,8 +43,10 @@ describe(`four Node pods become four Parley pods (${adapter})`, { skip: only(ngi
     const start = async (kind, i) => {
       const interval = (kind === 'node' ? 25_000 : 26_000) + i;
       const env = { PORT: ports[i], PING_INTERVAL: `${interval}ms` };
+      const place = { kind, name: '?' }; // known before nginx sends anybody there
+      podsByInterval.set(interval, place);
       const pod = kind === 'node' ? await w.peer(env) : await w.subjectPod(env);
-      podsByInterval.set(interval, { kind, name: pod.name });
+      place.name = pod.name;
       return pod;
     };
     const old = await Promise.all(ports.map((_, i) => start('node', i)));
