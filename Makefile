@@ -1,6 +1,6 @@
 # Parley: two commands do everything, `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench setup unit e2e
+.PHONY: help run build test lint fmt bench setup unit fuzz e2e
 
 GOLANGCI  := v2.15.0
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -18,7 +18,7 @@ build: ## Build bin/parley, and bin/parley-slim without the embedded databases
 	go build -trimpath -ldflags '$(LDFLAGS) -s -w' -o bin/parley ./cmd/parley
 	CGO_ENABLED=0 go build -trimpath -tags noembed -ldflags '$(LDFLAGS) -s -w' -o bin/parley-slim ./cmd/parley
 
-test: setup lint unit e2e ## Test everything: linters, units with -race, end to end
+test: setup lint unit fuzz e2e ## Test everything: linters, units with -race, decoders fuzzed, end to end
 
 setup:
 	@./scripts/setup.sh
@@ -26,6 +26,9 @@ setup:
 unit:
 	go vet -tags noembed ./...
 	go test -race -shuffle=on -timeout 15m ./...
+
+fuzz:
+	@./scripts/fuzz.sh
 
 e2e:
 	@./scripts/e2e.sh

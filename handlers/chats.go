@@ -27,9 +27,9 @@ func (h *Handlers) ListChats(c *gin.Context) {
 		h.Fail(c, err)
 		return
 	}
-	list := make([]any, len(chats))
+	list := make([]chatJSON, len(chats))
 	for i, chat := range chats {
-		list[i] = chatJSON(chat)
+		list[i] = chatOf(chat)
 	}
 	c.PureJSON(http.StatusOK, gin.H{"chats": list})
 }
@@ -64,7 +64,7 @@ func (h *Handlers) CreateChat(c *gin.Context) {
 		h.Fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusCreated, gin.H{"chat": chatJSON(chat)})
+	c.PureJSON(http.StatusCreated, gin.H{"chat": chatOf(chat)})
 }
 
 // AddParticipant is POST /api/chats/:chatId/participants, with the user in the
@@ -111,7 +111,7 @@ func (h *Handlers) changeParticipant(c *gin.Context, name string, add bool) {
 		h.Fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, gin.H{"chat": chatJSON(chat)})
+	c.PureJSON(http.StatusOK, gin.H{"chat": chatOf(chat)})
 }
 
 // History is GET /api/chats/:chatId/messages.
@@ -133,9 +133,9 @@ func (h *Handlers) History(c *gin.Context) {
 		h.Fail(c, err)
 		return
 	}
-	body := gin.H{"messages": messagesJSON(messages), "next": nil}
+	body := historyJSON{Messages: messagesOf(messages)}
 	if next != "" {
-		body["next"] = string(next)
+		body.Next = &next
 	}
 	c.PureJSON(http.StatusOK, body)
 }
@@ -154,11 +154,7 @@ func (h *Handlers) Online(c *gin.Context) {
 		h.Fail(c, err)
 		return
 	}
-	body := gin.H{"userId": string(p.UserID), "isOnline": p.Sockets > 0, "sockets": p.Sockets, "lastSeen": nil}
-	if !p.LastSeen.IsZero() {
-		body["lastSeen"] = timestamp(p.LastSeen)
-	}
-	c.PureJSON(http.StatusOK, body)
+	c.PureJSON(http.StatusOK, presenceOf(p))
 }
 
 func chatParam(c *gin.Context) (models.ChatID, error) {

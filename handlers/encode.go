@@ -10,48 +10,81 @@ import (
 // and Z, always.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
+// What is sent are structs: their keys come in the order in which Node writes
+// them.
+
 // messageJSON is the stored document as Mongoose would print it.
-func messageJSON(m models.Message) map[string]any {
-	j := map[string]any{
-		"_id":       string(m.ID),
-		"chatId":    string(m.ChatID),
-		"senderId":  string(m.SenderID),
-		"type":      string(m.Type),
-		"createdAt": timestamp(m.CreatedAt),
-		"updatedAt": timestamp(m.UpdatedAt),
+type messageJSON struct {
+	ID          models.MessageID   `json:"_id"`
+	ChatID      models.ChatID      `json:"chatId"`
+	SenderID    models.UserID      `json:"senderId"`
+	Type        models.MessageType `json:"type"`
+	TextMessage *string            `json:"textMessage,omitempty"`
+	FileURL     *string            `json:"fileUrl,omitempty"`
+	CreatedAt   string             `json:"createdAt"`
+	UpdatedAt   string             `json:"updatedAt"`
+}
+
+func messageOf(m models.Message) messageJSON {
+	j := messageJSON{
+		ID: m.ID, ChatID: m.ChatID, SenderID: m.SenderID, Type: m.Type,
+		CreatedAt: timestamp(m.CreatedAt), UpdatedAt: timestamp(m.UpdatedAt),
 	}
 	if m.IsFile() {
-		j["fileUrl"] = m.FileURL
+		j.FileURL = &m.FileURL
 	} else {
-		j["textMessage"] = m.Text
+		j.TextMessage = &m.Text
 	}
 	return j
 }
 
-func messagesJSON(messages []models.Message) []any {
-	list := make([]any, len(messages))
+func messagesOf(messages []models.Message) []messageJSON {
+	list := make([]messageJSON, len(messages))
 	for i, m := range messages {
-		list[i] = messageJSON(m)
+		list[i] = messageOf(m)
 	}
 	return list
 }
 
-func chatJSON(c models.Chat) map[string]any {
-	participants := make([]any, len(c.Participants))
-	for i, u := range c.Participants {
-		participants[i] = string(u)
-	}
-	j := map[string]any{
-		"_id":          string(c.ID),
-		"participants": participants,
-		"createdAt":    timestamp(c.CreatedAt),
-		"updatedAt":    timestamp(c.UpdatedAt),
-	}
-	if c.Name != "" {
-		j["name"] = c.Name
+type chatJSON struct {
+	ID           models.ChatID   `json:"_id"`
+	Participants []models.UserID `json:"participants"`
+	Name         string          `json:"name,omitempty"`
+	CreatedAt    string          `json:"createdAt"`
+	UpdatedAt    string          `json:"updatedAt"`
+	LastMessage  *messageJSON    `json:"lastMessage,omitempty"`
+}
+
+func chatOf(c models.Chat) chatJSON {
+	j := chatJSON{
+		ID: c.ID, Participants: append([]models.UserID{}, c.Participants...), Name: c.Name,
+		CreatedAt: timestamp(c.CreatedAt), UpdatedAt: timestamp(c.UpdatedAt),
 	}
 	if c.LastMessage != nil {
-		j["lastMessage"] = messageJSON(*c.LastMessage)
+		last := messageOf(*c.LastMessage)
+		j.LastMessage = &last
+	}
+	return j
+}
+
+// historyJSON is a page of a chat's history.
+type historyJSON struct {
+	Messages []messageJSON     `json:"messages"`
+	Next     *models.MessageID `json:"next"`
+}
+
+type presenceJSON struct {
+	UserID   models.UserID `json:"userId"`
+	IsOnline bool          `json:"isOnline"`
+	Sockets  int           `json:"sockets"`
+	LastSeen *string       `json:"lastSeen"`
+}
+
+func presenceOf(p models.Presence) presenceJSON {
+	j := presenceJSON{UserID: p.UserID, IsOnline: p.Sockets > 0, Sockets: p.Sockets}
+	if !p.LastSeen.IsZero() {
+		at := timestamp(p.LastSeen)
+		j.LastSeen = &at
 	}
 	return j
 }
@@ -59,50 +92,88 @@ func chatJSON(c models.Chat) map[string]any {
 // newMessage is the name of the one event the original system has.
 const newMessage = "new_message"
 
-// EncodeEvent gives an event its name and its JSON shape. Maps, not structs:
-// what goes to other pods must read the same there.
-func EncodeEvent(event models.Event) (name string, payload map[string]any) {
-	switch e := event.(type) {
-	case models.NewMessage:
-		return newMessage, newMessageJSON(e.Message)
-	case models.UserOnline:
-		return "user_online", map[string]any{"userId": string(e.UserID)}
-	case models.UserOffline:
-		return "user_offline", map[string]any{"userId": string(e.UserID), "lastSeen": timestamp(e.LastSeen)}
-	case models.MessageDelivered:
-		return "message_delivered", map[string]any{
-			"messageId": string(e.MessageID), "chatId": string(e.ChatID), "userId": string(e.UserID), "at": timestamp(e.At),
-		}
-	case models.MessageRead:
-		return "message_read", map[string]any{
-			"chatId": string(e.ChatID), "userId": string(e.UserID), "messageId": string(e.MessageID), "at": timestamp(e.At),
-		}
-	case models.Typing:
-		return "typing", map[string]any{"chatId": string(e.ChatID), "userId": string(e.UserID), "isTyping": e.IsTyping}
-	case models.ChatJoined:
-		return "chat_joined", map[string]any{"chat": chatJSON(e.Chat)}
-	case models.ChatLeft:
-		return "chat_left", map[string]any{"chatId": string(e.ChatID)}
-	}
-	return "", nil
-}
-
 // newMessageJSON is fixed to the letter: exactly five keys for a text; a file
 // has no content, and type and fileUrl instead, without which nothing could be
 // shown.
-func newMessageJSON(m models.Message) map[string]any {
-	j := map[string]any{
-		"_id":       string(m.ID),
-		"chatId":    string(m.ChatID),
-		"senderId":  string(m.SenderID),
-		"createdAt": timestamp(m.CreatedAt),
-	}
+type newMessageJSON struct {
+	ID        models.MessageID   `json:"_id"`
+	ChatID    models.ChatID      `json:"chatId"`
+	SenderID  models.UserID      `json:"senderId"`
+	Content   *string            `json:"content,omitempty"`
+	Type      models.MessageType `json:"type,omitempty"`
+	FileURL   string             `json:"fileUrl,omitempty"`
+	CreatedAt string             `json:"createdAt"`
+}
+
+func newMessageOf(m models.Message) newMessageJSON {
+	j := newMessageJSON{ID: m.ID, ChatID: m.ChatID, SenderID: m.SenderID, CreatedAt: timestamp(m.CreatedAt)}
 	if m.IsFile() {
-		j["type"], j["fileUrl"] = string(m.Type), m.FileURL
+		j.Type, j.FileURL = m.Type, m.FileURL
 	} else {
-		j["content"] = m.Text
+		j.Content = &m.Text
 	}
 	return j
+}
+
+// userOnlineJSON and the others below are Parley's own events.
+type userOnlineJSON struct {
+	UserID models.UserID `json:"userId"`
+}
+
+type userOfflineJSON struct {
+	UserID   models.UserID `json:"userId"`
+	LastSeen string        `json:"lastSeen"`
+}
+
+type messageDeliveredJSON struct {
+	MessageID models.MessageID `json:"messageId"`
+	ChatID    models.ChatID    `json:"chatId"`
+	UserID    models.UserID    `json:"userId"`
+	At        string           `json:"at"`
+}
+
+type messageReadJSON struct {
+	ChatID    models.ChatID    `json:"chatId"`
+	UserID    models.UserID    `json:"userId"`
+	MessageID models.MessageID `json:"messageId"`
+	At        string           `json:"at"`
+}
+
+type typingJSON struct {
+	ChatID   models.ChatID `json:"chatId"`
+	UserID   models.UserID `json:"userId"`
+	IsTyping bool          `json:"isTyping"`
+}
+
+type chatJoinedJSON struct {
+	Chat chatJSON `json:"chat"`
+}
+
+type chatLeftJSON struct {
+	ChatID models.ChatID `json:"chatId"`
+}
+
+// EncodeEvent gives an event its name and its JSON shape.
+func EncodeEvent(event models.Event) (name string, payload any) {
+	switch e := event.(type) {
+	case models.NewMessage:
+		return newMessage, newMessageOf(e.Message)
+	case models.UserOnline:
+		return "user_online", userOnlineJSON{e.UserID}
+	case models.UserOffline:
+		return "user_offline", userOfflineJSON{e.UserID, timestamp(e.LastSeen)}
+	case models.MessageDelivered:
+		return "message_delivered", messageDeliveredJSON{e.MessageID, e.ChatID, e.UserID, timestamp(e.At)}
+	case models.MessageRead:
+		return "message_read", messageReadJSON{e.ChatID, e.UserID, e.MessageID, timestamp(e.At)}
+	case models.Typing:
+		return "typing", typingJSON{e.ChatID, e.UserID, e.IsTyping}
+	case models.ChatJoined:
+		return "chat_joined", chatJoinedJSON{chatOf(e.Chat)}
+	case models.ChatLeft:
+		return "chat_left", chatLeftJSON{e.ChatID}
+	}
+	return "", nil
 }
 
 // MessageIDOf recognises a new_message, whichever pod sent it.

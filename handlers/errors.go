@@ -60,13 +60,16 @@ func (h *Handlers) Fail(c *gin.Context, err error) {
 	if status == http.StatusUnauthorized {
 		c.Header("WWW-Authenticate", `Bearer realm="parley"`)
 	}
-	c.AbortWithStatusJSON(status, gin.H{"error": errorJSON(e)})
+	c.AbortWithStatusJSON(status, gin.H{"error": errorOf(e)})
 }
 
 // errorJSON is the shape of a refusal in REST bodies, connect_error data and acks.
-func errorJSON(e *models.Error) map[string]any {
-	return map[string]any{"code": string(e.Code), "message": e.Message}
+type errorJSON struct {
+	Code    models.Code `json:"code"`
+	Message string      `json:"message"`
 }
+
+func errorOf(e *models.Error) errorJSON { return errorJSON{e.Code, e.Message} }
 
 // NotFound answers a path that does not exist.
 func (h *Handlers) NotFound(c *gin.Context) {

@@ -36,5 +36,5 @@ func (h *Handlers) PostMessage(c *gin.Context) {
 		h.Fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusCreated, gin.H{"messages": messagesJSON(messages)})
+	c.PureJSON(http.StatusCreated, gin.H{"messages": messagesOf(messages)})
 }

@@ -85,11 +85,17 @@ func chatEvent(args []any) (map[string]any, models.ChatID, error) {
 	return body, chat, nil
 }
 
+// ackJSON is the answer to an event.
+type ackJSON struct {
+	OK    bool       `json:"ok"`
+	Error *errorJSON `json:"error,omitempty"`
+}
+
 func (h *Handlers) ackOf(err error) any {
 	if err != nil {
 		return h.nack(err)
 	}
-	return map[string]any{"ok": true}
+	return ackJSON{OK: true}
 }
 
 func (h *Handlers) nack(err error) any {
@@ -100,5 +106,6 @@ func (h *Handlers) nack(err error) any {
 	if e.Code == models.CodeInternal || e.Code == models.CodeUnavailable {
 		h.Logger.Warn("event failed", "code", e.Code, "error", err)
 	}
-	return map[string]any{"ok": false, "error": errorJSON(e)}
+	refused := errorOf(e)
+	return ackJSON{Error: &refused}
 }

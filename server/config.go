@@ -23,6 +23,12 @@ const (
 	LogJSON = "json"
 )
 
+// The values of SOCKETIO_PARSER: how packets to and from clients are spelled.
+const (
+	ParserJSON    = "json"
+	ParserMsgpack = "msgpack"
+)
+
 // minSecretBytes is the key length RFC 7518 asks of HS256.
 const minSecretBytes = 32
 
@@ -42,6 +48,7 @@ type Config struct {
 	DataDir       string
 	PodID         string
 	AllowEIO3     bool
+	Parser        string
 	LogLevel      slog.Level
 	LogFormat     string
 

@@ -75,6 +75,8 @@ func settings() []setting {
 
 		{name: "ALLOW_EIO3", section: "Clients", def: "false",
 			meaning: "let socket.io-client 2.x in", kind: boolean(func(c *Config) *bool { return &c.AllowEIO3 })},
+		{name: "SOCKETIO_PARSER", section: "Clients", def: ParserJSON,
+			meaning: "packets as stock clients spell them, or as socket.io-msgpack-parser does", kind: oneOf(func(c *Config) *string { return &c.Parser }, ParserJSON, ParserMsgpack)},
 		{name: "PING_INTERVAL", section: "Clients", def: "25s",
 			meaning: "time between pings to a client", kind: duration(func(c *Config) *time.Duration { return &c.PingInterval }, shortest, time.Hour)},
 		{name: "PING_TIMEOUT", section: "Clients", def: "20s",

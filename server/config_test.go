@@ -46,7 +46,7 @@ func TestDefaults(t *testing.T) {
 	}
 	cfg.PodID = ""
 	want := Config{
-		Host: "127.0.0.1", Port: 3000, Adapter: "redis", DataDir: "./parley-data",
+		Host: "127.0.0.1", Port: 3000, Adapter: "redis", Parser: "json", DataDir: "./parley-data",
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 		MaxTextBytes: 262144, MaxFileBytes: 26214400, MaxFiles: 10, MaxPayloadBytes: 1000000, MaxUploads: 32,
 		MessagesPerSec: 200, MessagesBurst: 2000, EventsPerSec: 50, ReplayLimit: 200, DrainBatch: 100,
@@ -67,7 +67,7 @@ func TestEverySettingIsAVariableAndAFlag(t *testing.T) {
 		"HOST": "localhost", "PORT": "4000", "PUBLIC_URL": "https://chat.example", "CORS_ORIGIN": "https://a.example",
 		"TRUSTED_PROXIES": "10.0.0.0/8", "JWT_SECRET": secret32, "POD_ID": "pod-7", "MONGODB_URI": "mongodb://db/x",
 		"REDIS_URL": "redis://cache", "SOCKETIO_ADAPTER": "redis-streams", "CLOUDINARY_URL": "cloudinary://1:2@c",
-		"DATA_DIR": "/srv/parley", "ALLOW_EIO3": "true", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
+		"DATA_DIR": "/srv/parley", "ALLOW_EIO3": "true", "SOCKETIO_PARSER": "msgpack", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
 	}
 	fields := reflect.TypeFor[Config]()
 	changed := make(map[string]string)
@@ -187,6 +187,7 @@ func TestValues(t *testing.T) {
 		{"ALLOW_EIO3=False", func(c Config) any { return c.AllowEIO3 }, false},
 		{"LOG_LEVEL=DEBUG", func(c Config) any { return c.LogLevel }, slog.LevelDebug},
 		{"SOCKETIO_ADAPTER=redis-sharded", func(c Config) any { return c.Adapter }, "redis-sharded"},
+		{"SOCKETIO_PARSER=msgpack", func(c Config) any { return c.Parser }, "msgpack"},
 		{"HOST=[::1]", func(c Config) any { return c.Address() }, "[::1]:3000"},
 		{"HOST=::", func(c Config) any { return c.Address() }, "[::]:3000"},
 		{"HOST=pod-1.chat.svc", func(c Config) any { return c.Address() }, "pod-1.chat.svc:3000"},
@@ -227,7 +228,7 @@ func TestRefusedValues(t *testing.T) {
 		{"MONGODB_URI", "http://db"}, {"MONGODB_URI", "mongodb://"}, {"MONGODB_URI", "db:27017"}, {"MONGODB_URI", "mongodb://a b"},
 		{"REDIS_URL", "cache:6379"}, {"REDIS_URL", "http://cache"},
 		{"CLOUDINARY_URL", "https://x"}, {"CLOUDINARY_URL", "cloudinary://"},
-		{"SOCKETIO_ADAPTER", "mongo"}, {"LOG_LEVEL", "trace"}, {"LOG_LEVEL", "info+2"}, {"LOG_FORMAT", "xml"},
+		{"SOCKETIO_ADAPTER", "mongo"}, {"SOCKETIO_PARSER", "xml"}, {"LOG_LEVEL", "trace"}, {"LOG_LEVEL", "info+2"}, {"LOG_FORMAT", "xml"},
 		{"ALLOW_EIO3", "yes"}, {"DATA_DIR", "  "},
 		{"MAX_TEXT_BYTES", "0"}, {"MAX_TEXT_BYTES", "9M"}, {"MAX_FILE_BYTES", "25MB"}, {"MAX_FILE_BYTES", "1.5M"},
 		{"MAX_FILE_BYTES", "17179869185G"}, {"MAX_FILE_BYTES", "-1"}, {"MAX_FILE_BYTES", "M"}, {"MAX_FILE_BYTES", "1e6"},

@@ -97,8 +97,8 @@ func (s *Server) build(ctx context.Context) error {
 	s.sockets, err = socketio.New(socketio.Options{
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
 		MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
-		Recovery: cfg.RecoveryWindow > 0,
-		Bus:      bus, Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDOf,
+		Msgpack: cfg.Parser == ParserMsgpack, Recovery: cfg.RecoveryWindow > 0,
+		Bus: bus, Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDOf,
 		Assets: bundles, Logger: logger, Metrics: s.metrics, Now: time.Now,
 	})
 	if err != nil {

@@ -45,7 +45,11 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 	}
 
 	if s.demonstrates() {
-		page, err := web.Page()
+		client := "socket.io.js"
+		if s.cfg.Parser == ParserMsgpack {
+			client = "socket.io.msgpack.min.js"
+		}
+		page, err := web.Page(client)
 		if err != nil {
 			return nil, err
 		}

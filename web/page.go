@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -44,8 +45,9 @@ type pageFile struct {
 }
 
 // Page serves the page to try Parley with at "/" and its parts below "/page/".
-// It needs /demo.json, /api, /files and /socket.io on the same origin.
-func Page() (http.Handler, error) {
+// It needs /demo.json, /api, /files and /socket.io on the same origin. client
+// is the file below /socket.io/ that it loads.
+func Page(client string) (http.Handler, error) {
 	files := make(map[string]pageFile)
 	err := fs.WalkDir(pageFiles, "page", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -59,11 +61,12 @@ func Page() (http.Handler, error) {
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(body)
 		where := "/" + name
 		if name == "page/index.html" {
 			where = "/"
+			body = bytes.Replace(body, []byte("/socket.io/socket.io.js"), []byte("/socket.io/"+client), 1)
 		}
+		sum := sha256.Sum256(body)
 		files[where] = pageFile{mediaType, `"` + hex.EncodeToString(sum[:12]) + `"`, body}
 		return nil
 	})

@@ -25,7 +25,7 @@ func newBundles(t *testing.T) http.Handler {
 
 func newPage(t *testing.T) http.Handler {
 	t.Helper()
-	h, err := Page()
+	h, err := Page("socket.io.js")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package socketio
 import (
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
+	"parley/adapters/socketio/js"
 	"parley/models"
 )
 
@@ -61,7 +62,11 @@ func (s *Server) messageID(p *parser.Packet) models.MessageID {
 	if !ok {
 		return ""
 	}
-	id, ok := s.opts.MessageID(name, args[1:])
+	first := args[1]
+	if fields, ok := js.Fields(first); ok {
+		first = fields
+	}
+	id, ok := s.opts.MessageID(name, append([]any{first}, args[2:]...))
 	if !ok {
 		return ""
 	}

@@ -9,10 +9,13 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
+	"github.com/zishang520/socket.io/servers/engine/v3"
 
 	"parley/models"
 )
@@ -90,14 +93,18 @@ func TestLargeWelcomeIsNotASlowClient(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	p := newPod(t, func(o *Options) { o.PingInterval = 100 * time.Millisecond }, chat)
+	begun := time.Now()
+	var passed atomic.Int64
+	now := func() time.Time { return begun.Add(time.Duration(passed.Load())) }
+	p := newPod(t, func(o *Options) { o.PingInterval, o.Now = 100*time.Millisecond, now }, chat)
 	p.s.OnConnect(func(_ context.Context, d *Door) (Welcome, error) {
 		d.Identify("u")
-		return Welcome{UserID: "u", ExpiresAt: time.Now().Add(100 * time.Millisecond)}, nil
+		return Welcome{UserID: "u", ExpiresAt: begun.Add(time.Minute)}, nil
 	})
 	p.start()
 	c := p.dial()
 	c.connect("u")
+	passed.Store(int64(time.Minute))
 	_ = c.ended()
 	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
 	if d := p.departures()[0]; d.Reason != cutTokenExpired {
@@ -443,5 +450,37 @@ func TestGhostsAreSwept(t *testing.T) {
 	eventually(t, "nothing is left", func() bool { return p.s.Sockets() == 0 && len(p.s.allLinks()) == 0 })
 	if d := p.departures()[0]; d.UserID != "u" {
 		t.Errorf("departure %+v", d)
+	}
+}
+
+// The library begins to wait for a pong after it has sent the ping. A client
+// that is quicker than that is alive all the same.
+func TestPongBeforeThePingIsNoted(t *testing.T) {
+	t.Parallel()
+	// Less than the interval: the next ping begins a wait anew.
+	p := newPod(t, func(o *Options) { o.PingInterval, o.PingTimeout = time.Second, 800*time.Millisecond }, chat).start()
+	var pings atomic.Int64
+	_ = p.s.engine.On("connection", func(args ...any) {
+		conn := args[0].(engine.Socket)
+		_ = conn.On("packetCreate", func(args ...any) {
+			if q := args[0].(*packet.Packet); q.Type == packet.PING {
+				conn.Transport().OnPacket(&packet.Packet{Type: packet.PONG})
+				// A wait that began after the first would be over by the third.
+				if pings.Add(1) == 3 {
+					go p.s.Emit(toChat(chat), msg(chat, 1, "still here"))
+				}
+			}
+		})
+	})
+	c := p.dial() // never answers by itself
+	c.connect("u")
+	for {
+		_, b, err := c.conn.ReadMessage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(b), "still here") {
+			return
+		}
 	}
 }

@@ -107,11 +107,14 @@ func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
 }
 
 func (s *Server) decide(m *member, next func(*sio.ExtendedError)) {
+	var welcome Welcome
+	err := s.standing(m.ctx)
 	ctx, cancel := context.WithTimeout(m.ctx, s.opts.HandshakeTimeout)
 	defer cancel()
-	var welcome Welcome
-	err := error(models.Internal(errors.New("panic in OnConnect")))
-	s.guard("OnConnect", func() { welcome, err = s.onConnect(ctx, &Door{m: m}) })
+	if err == nil {
+		err = models.Internal(errors.New("panic in OnConnect"))
+		s.guard("OnConnect", func() { welcome, err = s.onConnect(ctx, &Door{m: m}) })
+	}
 	if err == nil && s.index.watcher != nil {
 		err = s.index.watcher.RoomsHeard(ctx)
 		if err != nil { // OnConnect let it in, so it leaves as one that was
@@ -140,6 +143,20 @@ func (s *Server) decide(m *member, next func(*sio.ExtendedError)) {
 		return
 	}
 	next(nil)
+}
+
+// standing waits until the other pods are heard for the first time. What they
+// send to a socket's rooms while a pod that has just started lets it in would
+// be lost otherwise: later, Resumed tells of breaks, but here nobody would.
+func (s *Server) standing(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opts.HandshakeTimeout)
+	defer cancel()
+	select {
+	case <-s.heard:
+		return nil
+	case <-ctx.Done():
+		return models.Unavailable("the other pods", ctx.Err())
+	}
 }
 
 // letIn makes the member one that leaves by OnDisconnect. Its backlog is encoded

@@ -107,11 +107,11 @@ func TestRefusals(t *testing.T) {
 	p.start()
 	c := p.dial()
 	for _, tc := range []struct{ send, want string }{
-		{`40`, `44{"data":{"code":"token_missing","message":"no token"},"message":"Authentication error"}`},
-		{`40{"token":null}`, `44{"data":{"code":"token_missing","message":"no token"},"message":"Authentication error"}`},
-		{`40{"token":"db"}`, `44{"data":{"code":"unavailable","message":"the database is not reachable; try again"},"message":"the database is not reachable; try again"}`},
-		{`40{"token":"panic"}`, `44{"data":{"code":"internal","message":"internal error"},"message":"internal error"}`},
-		{`40{"token":"slow"}`, `44{"data":{"code":"unavailable","message":"the server is not reachable; try again"},"message":"the server is not reachable; try again"}`},
+		{`40`, `44{"message":"Authentication error","data":{"code":"token_missing","message":"no token"}}`},
+		{`40{"token":null}`, `44{"message":"Authentication error","data":{"code":"token_missing","message":"no token"}}`},
+		{`40{"token":"db"}`, `44{"message":"the database is not reachable; try again","data":{"code":"unavailable","message":"the database is not reachable; try again"}}`},
+		{`40{"token":"panic"}`, `44{"message":"internal error","data":{"code":"internal","message":"internal error"}}`},
+		{`40{"token":"slow"}`, `44{"message":"the server is not reachable; try again","data":{"code":"unavailable","message":"the server is not reachable; try again"}}`},
 		{`40/admin,{}`, `44/admin,{"message":"Invalid namespace"}`},
 	} {
 		c.send(tc.send)

@@ -20,9 +20,10 @@ type frame struct {
 	encoder parser.Encoder
 	packet  *parser.Packet
 
-	text []byte                  // a packet without attachments
-	bufs []types.BufferInterface // a packet with some
-	size int
+	one    []byte                  // a packet without attachments
+	binary bool                    // one is no text
+	bufs   []types.BufferInterface // a packet with some
+	size   int
 
 	compress *bool
 	volatile bool
@@ -51,11 +52,12 @@ func (f *frame) encode() {
 		for _, b := range bufs {
 			f.size += b.Len()
 		}
-		if text, ok := bufs[0].(*types.StringBuffer); ok && len(bufs) == 1 {
-			b := text.Bytes()
-			f.text = b[:len(b):len(b)]
-		} else {
+		if len(bufs) > 1 {
 			f.bufs = bufs
+		} else {
+			_, text := bufs[0].(*types.StringBuffer)
+			b := bufs[0].Bytes()
+			f.one, f.binary = b[:len(b):len(b)], !text
 		}
 		f.packet = nil
 	})
@@ -74,5 +76,9 @@ func (f *frame) write(client *sio.Client) {
 		return
 	}
 	// The bytes are shared by all recipients: the engine only reads them.
-	conn.Write(types.NewStringBuffer(f.text), &opts, nil)
+	if f.binary {
+		conn.Write(types.NewBytesBuffer(f.one), &opts, nil)
+		return
+	}
+	conn.Write(types.NewStringBuffer(f.one), &opts, nil)
 }

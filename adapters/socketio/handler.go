@@ -59,7 +59,8 @@ const (
 
 // misversioned looks at the protocol version a request asks for, which the
 // library takes as it comes: a session keeps the version it began with, and one
-// that is not let in has a code of its own. WebSockets go on to the library.
+// that is not let in has a code of its own. A WebSocket, too, is told before it
+// is one: a close right after it opens says nothing to old clients.
 func (s *Server) misversioned(r *http.Request, query url.Values) (code int, message string) {
 	version := 3 // whatever is not 4, as Node has it
 	if query.Get("EIO") == "4" {
@@ -74,7 +75,11 @@ func (s *Server) misversioned(r *http.Request, query url.Values) (code int, mess
 		}
 		return 0, ""
 	}
-	if version == 3 && !s.opts.AllowEIO3 && r.Method == http.MethodGet && query.Get("transport") == "polling" {
+	if version == 4 || s.opts.AllowEIO3 || r.Method != http.MethodGet {
+		return 0, ""
+	}
+	switch query.Get("transport") {
+	case "polling", "websocket":
 		return eioUnsupported, "Unsupported protocol version"
 	}
 	return 0, ""

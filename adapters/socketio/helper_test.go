@@ -47,7 +47,7 @@ func (c *counts) Duplicate()            { c.do(func() { c.duplicate++ }) }
 func (c *counts) Panicked()             { c.do(func() { c.panicked++ }) }
 func (c *counts) get(fn func() int) int { c.mu.Lock(); defer c.mu.Unlock(); return fn() }
 
-func encode(ev models.Event) (string, map[string]any) {
+func encode(ev models.Event) (string, any) {
 	switch e := ev.(type) {
 	case models.NewMessage:
 		return "new_message", map[string]any{"_id": string(e.Message.ID), "chatId": string(e.Message.ChatID), "content": e.Message.Text}

@@ -6,6 +6,7 @@ import (
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
 	"parley/adapters/socketio/cluster"
+	"parley/adapters/socketio/js"
 	"parley/models"
 )
 
@@ -88,6 +89,10 @@ func (s *Server) InRoom(socket models.SocketID, chat models.ChatID) bool {
 
 func (s *Server) eventPacket(ev models.Event) (p *parser.Packet, volatile bool) {
 	name, payload := s.opts.Encode(ev)
+	payload, err := js.Of(payload) // once for all who are to read it
+	if err != nil {
+		s.opts.Logger.Error("an event could not be encoded", "event", name, "err", err)
+	}
 	// That somebody still types may be lost; that they stopped may not.
 	typing, ok := ev.(models.Typing)
 	volatile = ok && typing.IsTyping

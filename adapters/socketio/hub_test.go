@@ -12,6 +12,8 @@ import (
 
 	sio "github.com/zishang520/socket.io/servers/socket/v3"
 
+	"parley/adapters/socketio/cluster"
+	"parley/adapters/socketio/js"
 	"parley/models"
 )
 
@@ -70,6 +72,30 @@ func TestRepeatedEmissionIsNotSentTwice(t *testing.T) {
 	p.s.Emit(toChat(chat), msg(chat, 2, "two"))
 	if a, b := c.message(), c.message(); a != "one" || b != "two" {
 		t.Errorf("got %q, %q", a, b)
+	}
+	if n := p.counts.get(func() int { return p.counts.duplicate }); n != 1 {
+		t.Errorf("%d duplicates counted", n)
+	}
+}
+
+// What another pod says is sent on with its keys in their order, and known for
+// what it is.
+func TestMessageOfAnotherPod(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, nil, chat).start()
+	c := p.dial()
+	c.connect("u")
+	payload := js.Object{{Key: "_id", Value: "1"}, {Key: "z", Value: 1.0}, {Key: "content", Value: "one"}, {Key: "a", Value: []any{}}}
+	said := cluster.Packet{Type: 2, Nsp: "/", Data: []any{"new_message", payload}}
+	for range 2 {
+		(&local{s: p.s}).Broadcast(said, cluster.Options{Rooms: []string{string(chat)}})
+	}
+	p.s.Emit(toChat(chat), msg(chat, 2, "two"))
+	if got, want := c.next(), `42["new_message",{"_id":"1","z":1,"content":"one","a":[]}]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := c.message(); got != "two" {
+		t.Errorf("got %q", got)
 	}
 	if n := p.counts.get(func() int { return p.counts.duplicate }); n != 1 {
 		t.Errorf("%d duplicates counted", n)

@@ -9,7 +9,6 @@ import (
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/engine/v3/transports"
-	"github.com/zishang520/socket.io/v3/pkg/types"
 
 	"parley/models"
 )
@@ -39,6 +38,7 @@ type link struct {
 	member    *member
 	idle      time.Time
 	found     time.Time // when the sweep found it closed
+	beat      heartbeat
 	transport transports.Transport
 }
 
@@ -72,6 +72,9 @@ func (s *Server) onConnection(args ...any) {
 	if w, ok := l.transport.(writes); ok {
 		w.onWritten(l.onWritten)
 	}
+	if conn.Protocol() == 3 {
+		l.beats()
+	}
 	s.mu.Lock()
 	s.links[conn.Id()] = l
 	s.mu.Unlock()
@@ -87,10 +90,18 @@ func (s *Server) onConnection(args ...any) {
 // right behind a DISCONNECT may be seen first.
 func (l *link) onPacket(args ...any) {
 	l.heard.Store(l.server.opts.Now().UnixNano())
-	if p, ok := args[0].(*packet.Packet); ok && p.Type == packet.MESSAGE {
-		if text, ok := p.Data.(*types.StringBuffer); ok && text.Len() > 0 && text.Bytes()[0] == '1' {
+	p, ok := args[0].(*packet.Packet)
+	if !ok {
+		return
+	}
+	switch p.Type {
+	case packet.PING, packet.PONG:
+		l.beats()
+	case packet.MESSAGE:
+		if (packets{msgpack: l.server.opts.Msgpack}).ends(p.Data) {
 			l.goodbye.Store(true)
 		}
+	default:
 	}
 }
 
@@ -112,6 +123,7 @@ func (s *Server) allLinks() []*link {
 
 func (l *link) closed() {
 	l.cancel()
+	l.rest()
 	l.server.mu.Lock()
 	delete(l.server.links, l.conn.Id())
 	l.server.mu.Unlock()
@@ -121,6 +133,9 @@ func (l *link) onCreate(args ...any) {
 	p, ok := args[0].(*packet.Packet)
 	if !ok {
 		return
+	}
+	if p.Type == packet.PING {
+		l.await(l.server.opts.PingTimeout)
 	}
 	n := messageBytes(p)
 	if n == 0 {

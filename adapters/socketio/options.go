@@ -23,6 +23,9 @@ type Options struct {
 	// without credentials, else the exact origins, with credentials.
 	CORSOrigins []string
 	AllowEIO3   bool
+	// Msgpack speaks the format of socket.io-msgpack-parser, as clients then must
+	// too, instead of the stock one.
+	Msgpack bool
 	// Recovery lets clients that return say what they were sent last.
 	Recovery bool
 
@@ -38,9 +41,11 @@ type Options struct {
 
 	// Bus reaches the other pods; nil for a pod alone.
 	Bus cluster.Bus
-	// Encode spells an event for the client.
-	Encode func(models.Event) (name string, payload map[string]any)
-	// MessageID recognises a new_message, also one that came from another pod.
+	// Encode spells an event for the client; the payload is what encoding/json
+	// makes an object of, its members in their order.
+	Encode func(models.Event) (name string, payload any)
+	// MessageID recognises a new_message, also one that came from another pod;
+	// objects among args are map[string]any.
 	MessageID func(event string, args []any) (models.MessageID, bool)
 	// ClientIP says who sent a request; nil for the peer of the connection.
 	ClientIP func(*http.Request) string

@@ -16,6 +16,7 @@ import (
 // meets a broadcast.
 type pollingBuilder struct {
 	transports.PollingBuilder
+	opening opening
 	packers sync.Pool // of *gzip.Writer, which are large
 }
 
@@ -34,6 +35,8 @@ type polling struct {
 	poll    *types.HttpContext // the GET that waits for something to say
 	posting bool
 	ended   bool
+	// arriving is the answer to a POST whose body is still on its way.
+	arriving *response
 	// queue is what the engine sent while no poll was there to take it.
 	queue []*packet.Packet
 	// closing ends the transport once a poll has taken the close packet.
@@ -63,7 +66,7 @@ func (p *polling) onPoll(ctx *types.HttpContext) {
 	p.mu.Lock()
 	if p.ended {
 		p.mu.Unlock()
-		refuse(ctx, http.StatusBadRequest)
+		p.tooLate(ctx)
 		return
 	}
 	if p.poll != nil {
@@ -126,6 +129,7 @@ func (p *polling) take() *types.HttpContext {
 // Send answers the waiting poll. It never blocks: the answer is kept in memory
 // until the request's own goroutine writes it out.
 func (p *polling) Send(packets []*packet.Packet) {
+	p.builder.opening.rewrite(packets)
 	p.mu.Lock()
 	if p.next != nil {
 		next := p.next

@@ -50,12 +50,20 @@ func (b *pollingBuilder) pack(body []byte) ([]byte, error) {
 	return packed.Bytes(), nil
 }
 
+// refuse answers with the status alone, as Node's transport does.
 func refuse(ctx *types.HttpContext, status int) {
-	ctx.ResponseHeaders().Set("Content-Type", "application/json")
 	_ = ctx.SetStatusCode(status)
-	body := `{"code":3,"message":"Bad request"}`
-	if status == http.StatusRequestEntityTooLarge {
-		body = `{"code":3,"message":"Payload too large"}`
+	_, _ = ctx.Write(nil)
+}
+
+// tooLate answers a request that came while its session ended, or was upgraded,
+// as the engine answers those that come a moment later.
+func (p *polling) tooLate(ctx *types.HttpContext) {
+	body := `{"code":1,"message":"Session ID unknown"}`
+	if p.Discarded() {
+		body = `{"code":3,"message":"Bad request"}`
 	}
+	ctx.ResponseHeaders().Set("Content-Type", "application/json")
+	_ = ctx.SetStatusCode(http.StatusBadRequest)
 	_, _ = io.WriteString(ctx, body)
 }

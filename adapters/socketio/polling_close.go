@@ -36,7 +36,8 @@ func (p *polling) farewell(ctx *types.HttpContext, kind packet.Type) {
 }
 
 // DoClose tells the client in answer to its poll: the waiting one, or, while the
-// session still exists, the next.
+// session still exists, the next. A body that is still on its way is not waited
+// for: as in Node, its connection is cut.
 func (p *polling) DoClose(fn types.Callable) {
 	done := func() {
 		if fn != nil {
@@ -45,6 +46,9 @@ func (p *polling) DoClose(fn types.Callable) {
 		p.OnClose()
 	}
 	p.mu.Lock()
+	if p.arriving != nil {
+		p.arriving.cut()
+	}
 	ctx := p.take()
 	// Without fn the engine has closed the session already, or has upgraded it.
 	if ctx == nil && fn != nil && !p.Discarded() {

@@ -17,7 +17,7 @@ func (p *polling) onPost(ctx *types.HttpContext) {
 	switch {
 	case p.ended:
 		p.mu.Unlock()
-		refuse(ctx, http.StatusBadRequest)
+		p.tooLate(ctx)
 		return
 	case p.posting:
 		p.mu.Unlock()
@@ -31,10 +31,11 @@ func (p *polling) onPost(ctx *types.HttpContext) {
 		return
 	}
 	p.posting = true
+	p.arriving, _ = ctx.Response().(*response)
 	p.mu.Unlock()
 	defer func() {
 		p.mu.Lock()
-		p.posting = false
+		p.posting, p.arriving = false, nil
 		p.mu.Unlock()
 	}()
 
@@ -45,6 +46,9 @@ func (p *polling) onPost(ctx *types.HttpContext) {
 		return
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	p.mu.Lock()
+	p.arriving = nil
+	p.mu.Unlock()
 	switch {
 	case err != nil:
 		p.OnError("data request connection closed prematurely", err)

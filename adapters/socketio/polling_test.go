@@ -2,10 +2,13 @@ package socketio
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -83,6 +86,11 @@ func (q *poller) start() chan string {
 }
 
 func (p *pod) polled(q *poller) func() bool {
+	return p.transportOf(q, func(t *polling) bool { return t.poll != nil })
+}
+
+// transportOf asks about the transport of a session, under its lock.
+func (p *pod) transportOf(q *poller, ask func(*polling) bool) func() bool {
 	return func() bool {
 		p.s.mu.Lock()
 		l := p.s.links[q.sid]
@@ -93,7 +101,7 @@ func (p *pod) polled(q *poller) func() bool {
 		}
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		return t.poll != nil
+		return ask(t)
 	}
 }
 
@@ -164,6 +172,38 @@ func TestDuplicatePoll(t *testing.T) {
 	}
 	if code, _ := get(t, q.url); code != http.StatusBadRequest {
 		t.Errorf("after: %d", code)
+	}
+	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
+}
+
+// A second POST ends the session; the connection of the first, whose body never
+// ends, is closed.
+func TestDuplicatePost(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, slowPings, chat).start()
+	q := p.poller()
+	q.connect()
+	url := strings.TrimPrefix(q.url, p.http.URL)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.http.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST "+url+" HTTP/1.1\r\nHost: pod\r\nContent-Length: 9\r\n\r\n42"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "first post", p.transportOf(q, func(t *polling) bool { return t.arriving != nil }))
+	res, err := http.Post(q.url, "text/plain", strings.NewReader("3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusBadRequest {
+		t.Errorf("second post: %d", res.StatusCode)
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(patience))
+	if answer, err := io.ReadAll(conn); len(answer) > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the first post was answered %q, %v", answer, err)
 	}
 	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
 }

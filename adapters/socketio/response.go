@@ -17,12 +17,17 @@ import (
 // ResponseWriter of a WebSocket as long as the socket lives; the one we are
 // given is pooled by the router, and drags net/http's buffers along.
 type response struct {
+	// header belongs to whoever answers, which may still be at it when the handler
+	// returns because the client has gone.
+	header http.Header
+
 	mu     sync.Mutex
 	inner  http.ResponseWriter // nil once the handler returned or the connection was taken
-	header http.Header
-	status int
+	status int                 // 0 until it was answered
+	sealed http.Header         // header as it was then
 	body   bytes.Buffer
 	held   *heldConn
+	isCut  bool
 }
 
 var errReturned = errors.New("socketio: the handler has returned")
@@ -36,8 +41,13 @@ func (r *response) Header() http.Header { return r.header }
 func (r *response) WriteHeader(status int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.status == 0 {
-		r.status = status
+	r.seal(status)
+}
+
+// seal needs r.mu.
+func (r *response) seal(status int) {
+	if r.status == 0 && r.inner != nil {
+		r.status, r.sealed = status, r.header.Clone()
 	}
 }
 
@@ -47,9 +57,7 @@ func (r *response) Write(p []byte) (int, error) {
 	if r.inner == nil {
 		return 0, errReturned
 	}
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
+	r.seal(http.StatusOK)
 	return r.body.Write(p)
 }
 
@@ -77,23 +85,40 @@ func (r *response) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return held, bufio.NewReadWriter(bufio.NewReaderSize(held, 16), bufio.NewWriterSize(held, 16)), nil
 }
 
+// cut makes the handler's read of the request's body fail, and has the
+// connection closed in place of an answer, where it is this request's alone.
+func (r *response) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.inner == nil || r.status != 0 {
+		return
+	}
+	r.isCut = http.NewResponseController(r.inner).SetReadDeadline(time.Unix(1, 0)) == nil
+}
+
 // finish writes the answer out, or lets the taken connection be read.
 func (r *response) finish() {
 	r.mu.Lock()
-	w := r.inner
-	r.inner = nil
-	r.mu.Unlock()
-	if r.held != nil {
-		close(r.held.ready)
-		return
+	w, isCut, held := r.inner, r.isCut, r.held
+	if r.status == 0 {
+		r.status = http.StatusOK // nobody answered: the client has gone
 	}
-	maps.Copy(w.Header(), r.header)
+	r.inner = nil // from here on nobody writes to what is read below
+	r.mu.Unlock()
+	switch {
+	case held != nil:
+		close(held.ready)
+		return
+	case isCut:
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			_ = conn.Close()
+			return
+		}
+	}
+	maps.Copy(w.Header(), r.sealed)
 	// A client that does not take its answer is not waited for without end.
 	ctl := http.NewResponseController(w)
 	limited := ctl.SetWriteDeadline(time.Now().Add(pollIOTimeout)) == nil
-	if r.status == 0 {
-		r.status = http.StatusOK
-	}
 	w.WriteHeader(r.status)
 	_, err := w.Write(r.body.Bytes())
 	if err == nil && limited {

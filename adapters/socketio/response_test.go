@@ -10,6 +10,29 @@ import (
 	"time"
 )
 
+// A poll whose client goes is answered by one goroutine while its own returns.
+func TestAnswerWhileTheHandlerReturns(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		r := newResponse(httptest.NewRecorder())
+		r.Header().Set("Before", "1")
+		begun := make(chan struct{})
+		done := make(chan error, 1)
+		go func() {
+			close(begun)
+			r.Header().Set("Content-Type", "text/plain")
+			r.WriteHeader(http.StatusOK)
+			_, err := r.Write([]byte("late"))
+			done <- err
+		}()
+		<-begun
+		r.finish()
+		if err := <-done; err != nil && !errors.Is(err, errReturned) {
+			t.Fatal(err)
+		}
+	}
+}
+
 // Nothing is read from a taken connection before the handler has returned, and
 // nothing of the handler's ResponseWriter is kept.
 func TestHijackedConnectionIsHeld(t *testing.T) {

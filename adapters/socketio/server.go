@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 	"github.com/zishang520/socket.io/servers/engine/v3"
 	"github.com/zishang520/socket.io/servers/engine/v3/transports"
 	sio "github.com/zishang520/socket.io/servers/socket/v3"
@@ -48,6 +47,7 @@ type Server struct {
 	draining atomic.Bool
 	closing  atomic.Bool
 	started  atomic.Bool
+	heard    chan struct{} // closed once the other pods are heard
 	stop     chan struct{}
 	stopOnce sync.Once
 
@@ -72,6 +72,7 @@ func New(o Options) (*Server, error) {
 		leavers:  make(chan struct{}, leaversAtOnce),
 		handlers: map[string]func(context.Context, *Socket, []any) any{},
 		stop:     make(chan struct{}),
+		heard:    make(chan struct{}),
 		links:    map[string]*link{},
 	}
 	s.index.watcher, _ = opts.Bus.(cluster.RoomWatcher)
@@ -79,17 +80,16 @@ func New(o Options) (*Server, error) {
 	so.SetServeClient(false)
 	so.SetAdapter(&adapterBuilder{server: s})
 	so.SetPingInterval(opts.PingInterval)
-	so.SetPingTimeout(opts.PingTimeout)
+	so.SetPingTimeout(libraryPatience(opts.PingInterval, opts.PingTimeout))
 	// Our own sweep ends connections without a CONNECT: the library's timer would
 	// also end those whose OnConnect still runs.
-	so.SetConnectTimeout(opts.ConnectTimeout + opts.HandshakeTimeout + 5*time.Second)
+	so.SetConnectTimeout(opts.ConnectTimeout + 2*opts.HandshakeTimeout + 5*time.Second)
 	so.SetMaxHttpBufferSize(opts.MaxPayload)
 	so.SetAllowEIO3(opts.AllowEIO3)
 	so.SetIdleTimeout(2*(opts.PingInterval+opts.PingTimeout) + 10*time.Second)
-	if opts.Recovery {
-		so.SetParser(sessionParser{Parser: parser.NewParser(), s: s})
-	}
-	so.SetTransports(types.NewSet[transports.TransportCtor](&pollingBuilder{}, &websocketBuilder{}))
+	so.SetParser(s.packets())
+	hello := opening{pingTimeout: opts.PingTimeout}
+	so.SetTransports(types.NewSet[transports.TransportCtor](&pollingBuilder{opening: hello}, &websocketBuilder{opening: hello}))
 	so.SetCors(corsOf(opts.CORSOrigins))
 
 	s.io = sio.NewServer(nil, so)
@@ -104,6 +104,16 @@ func New(o Options) (*Server, error) {
 	s.io.Use(s.admit)
 	_ = s.io.On("connection", s.onSocket)
 	return s, nil
+}
+
+func (s *Server) packets() packets {
+	p := packets{msgpack: s.opts.Msgpack, attached: s.opts.MaxPayload, failed: func(err error) {
+		s.opts.Logger.Error("an event could not be encoded", "err", err)
+	}}
+	if s.opts.Recovery {
+		p.pid = s.index.session
+	}
+	return p
 }
 
 func corsOf(origins []string) *types.Cors {
@@ -151,6 +161,7 @@ func (s *Server) Start(ctx context.Context) error {
 		s.started.Store(false)
 		return fmt.Errorf("start the bus: %w", err)
 	}
+	close(s.heard)
 	s.crew.run(s.sweep)
 	return nil
 }

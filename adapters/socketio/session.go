@@ -4,10 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-	"github.com/zishang520/socket.io/v3/pkg/types"
-
 	"parley/adapters/socketio/cluster"
 	"parley/models"
 )
@@ -102,39 +98,12 @@ func (x *index) holders(sel selection) []*member {
 	return all
 }
 
-// sessionParser is the parser with the pid in the answer to a CONNECT.
-type sessionParser struct {
-	parser.Parser
-	s *Server
-}
-
-func (p sessionParser) NewEncoder() parser.Encoder {
-	return sessionEncoder{Encoder: p.Parser.NewEncoder(), s: p.s}
-}
-
-type sessionEncoder struct {
-	parser.Encoder
-	s *Server
-}
-
-// connectData is what the library answers a CONNECT with.
-type connectData = struct {
-	Sid sio.SocketId         `json:"sid" msgpack:"sid"`
-	Pid sio.PrivateSessionId `json:"pid,omitempty" msgpack:"pid,omitempty"`
-}
-
-func (e sessionEncoder) Encode(p *parser.Packet) []types.BufferInterface {
-	if answer, ok := p.Data.(*connectData); ok && p.Type == parser.CONNECT {
-		answer.Pid = e.s.index.session(string(answer.Sid))
-	}
-	return e.Encoder.Encode(p)
-}
-
-func (x *index) session(id string) sio.PrivateSessionId {
+// session is the pid the answer to a CONNECT names.
+func (x *index) session(id string) string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if m := x.members[id]; m != nil {
-		return sio.PrivateSessionId(m.session)
+		return string(m.session)
 	}
 	return ""
 }

@@ -125,6 +125,7 @@ func TestPart(t *testing.T) {
 		t.Error("the other pod's holder is still there")
 	}
 	eventually(t, "one socket to be left", func() bool { return pods[1].s.Sockets() == 1 })
+	eventually(t, "its departure", func() bool { return len(pods[1].departures()) == 2 })
 	pods[1].s.disconnectLocal(selection{all: true}, true)
 	eventually(t, "all to have left", func() bool { return len(pods[1].departures()) == 3 })
 	if d := pods[1].departures()[2]; !d.Deliberate {

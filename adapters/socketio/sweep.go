@@ -10,7 +10,7 @@ import (
 // connection is gone, and connections nobody uses; and for sockets whose time
 // is up.
 func (s *Server) sweep() {
-	ticker := time.NewTicker(min(time.Second, s.opts.PingInterval/2))
+	ticker := time.NewTicker(min(time.Second, s.opts.PingInterval/2, s.opts.ConnectTimeout/4))
 	defer ticker.Stop()
 	var pruned time.Time
 	for {

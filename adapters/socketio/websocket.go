@@ -3,6 +3,7 @@ package socketio
 import (
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	gorilla "github.com/gorilla/websocket"
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
@@ -10,16 +11,20 @@ import (
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
-// websocketBuilder makes the library's WebSocket transport, with two things
-// added: it tells what was written, and it says goodbye as Node does, with a
-// close frame that carries no code.
-type websocketBuilder struct{ transports.WebSocketBuilder }
+// websocketBuilder makes the library's WebSocket transport, with three things
+// added: it tells what was written, it takes no text that is not UTF-8, and it
+// says goodbye as Node does, with a close frame that carries no code.
+type websocketBuilder struct {
+	transports.WebSocketBuilder
+	opening opening
+}
 
-func (*websocketBuilder) New(ctx *types.HttpContext) transports.Transport {
-	w := &webSocket{Websocket: transports.MakeWebSocket(), conn: ctx.Websocket.Conn}
+func (b *websocketBuilder) New(ctx *types.HttpContext) transports.Transport {
+	w := &webSocket{Websocket: transports.MakeWebSocket(), conn: ctx.Websocket.Conn, opening: b.opening}
 	w.held, _ = ctx.Websocket.NetConn().(*heldConn)
 	w.Prototype(w)
 	_ = w.On("drain", func(...any) { w.drained() })
+	_ = w.On("packet", func(args ...any) { w.check(args[0]) })
 	w.Construct(ctx)
 	return w
 }
@@ -28,6 +33,10 @@ type webSocket struct {
 	transports.Websocket
 	conn *gorilla.Conn
 	held *heldConn
+	opening
+	// goodbye is what the close frame says. It is written, if at all, by the
+	// reader, before the close that it causes.
+	goodbye []byte
 
 	mu      sync.Mutex
 	batches []int64 // message bytes of each Send that is not written yet
@@ -36,6 +45,7 @@ type webSocket struct {
 }
 
 func (w *webSocket) Send(packets []*packet.Packet) {
+	w.rewrite(packets)
 	var n int64
 	for _, p := range packets {
 		n += messageBytes(p)
@@ -88,9 +98,26 @@ func (w *webSocket) onWritten(fn func(n int64)) {
 	}
 }
 
+// check is the first to see a packet. One of text that is not UTF-8 ends the
+// connection and is no packet any more for those who see it next; the library
+// would go on, with other letters in place of what cannot be read.
+func (w *webSocket) check(arg any) {
+	p, ok := arg.(*packet.Packet)
+	if !ok {
+		return
+	}
+	text, ok := p.Data.(*types.StringBuffer)
+	if !ok || utf8.Valid(text.Bytes()) {
+		return
+	}
+	p.Type, p.Data = packet.NOOP, types.NewStringBuffer(nil)
+	w.goodbye = gorilla.FormatCloseMessage(gorilla.CloseInvalidFramePayloadData, "")
+	w.OnError("text that is not UTF-8", nil)
+}
+
 // DoClose sends a close frame if the connection takes one within a moment; a
 // client that does not read is not waited for.
 func (w *webSocket) DoClose(fn types.Callable) {
-	_ = w.conn.WriteControl(gorilla.CloseMessage, nil, time.Now().Add(closeFrameWait))
+	_ = w.conn.WriteControl(gorilla.CloseMessage, w.goodbye, time.Now().Add(closeFrameWait))
 	w.Websocket.DoClose(fn)
 }

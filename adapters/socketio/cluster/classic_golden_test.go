@@ -6,9 +6,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"parley/adapters/socketio/js"
 )
 
-// goldenSends are the calls of golden.cjs, by name.
+// goldenSends are the calls of capture.cjs, by name.
 func goldenSends(bus Bus) map[string]func() {
 	event := func(args ...any) Packet { return Packet{Data: args} }
 	room := Options{Rooms: []string{"r1"}}
@@ -19,7 +21,7 @@ func goldenSends(bus Bus) map[string]func() {
 	return map[string]func(){
 		"all": func() { bus.Broadcast(event("hi"), Options{}) },
 		"room": func() {
-			bus.Broadcast(event("new_message", object{{"_id", "1"}, {"text", "ü"}, {"n", 1.5}, {"m", 300}}), room)
+			bus.Broadcast(event("new_message", js.Object{{Key: "_id", Value: "1"}, {Key: "text", Value: "ü"}, {Key: "n", Value: 1.5}, {Key: "m", Value: 300}}), room)
 		},
 		"rooms": func() {
 			bus.Broadcast(event("hi", 1, nil, true, []int{-1}), Options{Rooms: []string{"r1", "r2", "r1"}})
@@ -85,7 +87,7 @@ func TestClassicSendsWhatNodeSends(t *testing.T) {
 	}
 }
 
-// goldenLocal is the pod of golden.cjs.
+// goldenLocal is the pod of capture.cjs.
 func goldenLocal() *fakeLocal {
 	l := newFakeLocal()
 	l.add(Socket{

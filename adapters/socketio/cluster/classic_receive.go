@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"parley/adapters/socketio/js"
 )
 
 // receive handles whatever arrived on a channel of ours.
@@ -32,13 +34,13 @@ func (c *classic) onBroadcast(channel, payload string) error {
 	if room != "" && c.index != nil && !c.index.HasRoom(room) {
 		return nil
 	}
-	v, err := decodeMsgpack(payload)
+	v, err := js.ParseMsgpack(payload)
 	if err != nil {
 		return err
 	}
 	envelope, ok := v.([]any)
 	if !ok || len(envelope) < 3 {
-		return fmt.Errorf("%w: broadcast is a %T", errMalformed, v)
+		return fmt.Errorf("%w: broadcast is a %T", js.ErrMalformed, v)
 	}
 	if envelope[0] == any(c.uid) {
 		return nil
@@ -68,7 +70,7 @@ func (c *classic) onRequest(payload string) error {
 	}
 	kind, ok := m["type"].(float64)
 	if !ok {
-		return fmt.Errorf("%w: request type is a %T", errMalformed, m["type"])
+		return fmt.Errorf("%w: request type is a %T", js.ErrMalformed, m["type"])
 	}
 	switch kind {
 	case askSockets:
@@ -80,9 +82,9 @@ func (c *classic) onRequest(payload string) error {
 		for _, s := range c.local.Sockets(Options{Rooms: rooms}) {
 			ids = append(ids, s.ID)
 		}
-		c.respond(m, member{"sockets", ids})
+		c.respond(m, js.Member{Key: "sockets", Value: ids})
 	case askRooms:
-		c.respond(m, member{"rooms", list(c.local.Rooms())})
+		c.respond(m, js.Member{Key: "rooms", Value: list(c.local.Rooms())})
 	case askJoin, askLeave, askDisconnect:
 		return c.onMove(int(kind), m)
 	case askFetch:
@@ -90,7 +92,7 @@ func (c *classic) onRequest(payload string) error {
 		if err != nil {
 			return err
 		}
-		c.respond(m, member{"sockets", encodeSockets(c.local.Sockets(o))})
+		c.respond(m, js.Member{Key: "sockets", Value: encodeSockets(c.local.Sockets(o))})
 	case askServerSideEmit:
 		return c.onServerSideEmit(m)
 	case askBroadcast:
@@ -116,7 +118,7 @@ func (c *classic) onMove(kind int, m map[string]any) error {
 	} else {
 		sid, ok := m["sid"].(string)
 		if !ok {
-			return fmt.Errorf("%w: request without opts or sid", errMalformed)
+			return fmt.Errorf("%w: request without opts or sid", js.ErrMalformed)
 		}
 		one = true
 		o.Rooms = []string{sid}
@@ -157,7 +159,7 @@ func (c *classic) onServerSideEmit(m map[string]any) error {
 	var once sync.Once
 	c.local.ServerSideEmit(args, func(answer any) {
 		once.Do(func() {
-			c.tell(appendJSON, object{{"type", askServerSideEmit}, {"requestId", id}, {"data", answer}})
+			c.tell(js.AppendJSON, js.Object{{Key: "type", Value: askServerSideEmit}, {Key: "requestId", Value: id}, {Key: "data", Value: answer}})
 		})
 	})
 	return nil
@@ -177,9 +179,9 @@ func (c *classic) onBroadcastWithAck(m map[string]any) error {
 	}
 	id := m["requestId"]
 	c.local.BroadcastWithAck(p, o, func(n int) {
-		c.tell(appendJSON, object{{"type", tellClientCount}, {"requestId", id}, {"clientCount", n}})
+		c.tell(js.AppendJSON, js.Object{{Key: "type", Value: tellClientCount}, {Key: "requestId", Value: id}, {Key: "clientCount", Value: n}})
 	}, func(args []any) {
-		c.tell(appendMsgpack, object{{"type", tellAck}, {"requestId", id}, {"packet", firstOf(args)}})
+		c.tell(js.AppendNotepack, js.Object{{Key: "type", Value: tellAck}, {Key: "requestId", Value: id}, {Key: "packet", Value: firstOf(args)}})
 	})
 	return nil
 }
@@ -187,19 +189,19 @@ func (c *classic) onBroadcastWithAck(m map[string]any) error {
 // firstOf is what Node hands on of an acknowledgement: its first argument.
 func firstOf(args []any) any {
 	if len(args) == 0 {
-		return undefined{}
+		return js.Undefined{}
 	}
 	return args[0]
 }
 
 // respond answers a request on the channel all pods share, as Node does unless
 // told otherwise.
-func (c *classic) respond(m map[string]any, members ...member) {
-	var id any = undefined{}
+func (c *classic) respond(m map[string]any, members ...js.Member) {
+	var id any = js.Undefined{}
 	if v, ok := m["requestId"]; ok {
 		id = v
 	}
-	c.tell(appendJSON, append(object{{"requestId", id}}, members...))
+	c.tell(js.AppendJSON, append(js.Object{{Key: "requestId", Value: id}}, members...))
 }
 
 func (c *classic) tell(encode func([]byte, any) ([]byte, error), v any) {
@@ -251,7 +253,7 @@ func onAckResponse(r *request, kind any, counted, acked float64, m map[string]an
 	case counted:
 		n, ok := m["clientCount"].(float64)
 		if !ok || n < 0 || n > 1<<31 {
-			return fmt.Errorf("%w: clientCount %v", errMalformed, m["clientCount"])
+			return fmt.Errorf("%w: clientCount %s", js.ErrMalformed, brief(m["clientCount"]))
 		}
 		r.clients(int(n))
 	case acked:

@@ -1,6 +1,10 @@
 package cluster
 
-import "context"
+import (
+	"context"
+
+	"parley/adapters/socketio/js"
+)
 
 // Request types, shared with Node.
 const (
@@ -32,8 +36,8 @@ func (c *classic) publish(channel string, own bool, r *request, encode func([]by
 }
 
 // ask queues a request, which Node writes as JSON.
-func (c *classic) ask(r *request, members ...member) error {
-	return c.publish(c.asks, true, r, appendJSON, append(object{{"uid", c.uid}}, members...))
+func (c *classic) ask(r *request, members ...js.Member) error {
+	return c.publish(c.asks, true, r, js.AppendJSON, append(js.Object{{Key: "uid", Value: c.uid}}, members...))
 }
 
 func (c *classic) Broadcast(p Packet, o Options) {
@@ -41,19 +45,19 @@ func (c *classic) Broadcast(p Packet, o Options) {
 	if rooms := unique(o.Rooms); len(rooms) == 1 {
 		channel += rooms[0] + "#"
 	}
-	_ = c.publish(channel, true, nil, appendMsgpack, []any{c.uid, encodePacket(p, c.nsp), encodeOptions(o, true)})
+	_ = c.publish(channel, true, nil, js.AppendNotepack, []any{c.uid, encodePacket(p, c.nsp), encodeOptions(o, true)})
 }
 
 func (c *classic) Join(o Options, rooms []string) {
-	_ = c.ask(nil, member{"type", askJoin}, member{"opts", encodeOptions(o, false)}, member{"rooms", list(rooms)})
+	_ = c.ask(nil, js.Member{Key: "type", Value: askJoin}, js.Member{Key: "opts", Value: encodeOptions(o, false)}, js.Member{Key: "rooms", Value: list(rooms)})
 }
 
 func (c *classic) Leave(o Options, rooms []string) {
-	_ = c.ask(nil, member{"type", askLeave}, member{"opts", encodeOptions(o, false)}, member{"rooms", list(rooms)})
+	_ = c.ask(nil, js.Member{Key: "type", Value: askLeave}, js.Member{Key: "opts", Value: encodeOptions(o, false)}, js.Member{Key: "rooms", Value: list(rooms)})
 }
 
 func (c *classic) Disconnect(o Options, closeTransport bool) {
-	_ = c.ask(nil, member{"type", askDisconnect}, member{"opts", encodeOptions(o, false)}, member{"close", closeTransport})
+	_ = c.ask(nil, js.Member{Key: "type", Value: askDisconnect}, js.Member{Key: "opts", Value: encodeOptions(o, false)}, js.Member{Key: "close", Value: closeTransport})
 }
 
 func (c *classic) BroadcastWithAck(p Packet, o Options, clients func(n int), ack func(args []any)) {
@@ -65,12 +69,12 @@ func (c *classic) BroadcastWithAck(p Packet, o Options, clients func(n int), ack
 		c.drops.count(reasonTooMany, err)
 		return
 	}
-	err := c.publish(c.asks, true, r, appendMsgpack, object{
-		{"uid", c.uid},
-		{"requestId", r.id},
-		{"type", askBroadcast},
-		{"packet", encodePacket(p, c.nsp)},
-		{"opts", encodeOptions(o, true)},
+	err := c.publish(c.asks, true, r, js.AppendNotepack, js.Object{
+		{Key: "uid", Value: c.uid},
+		{Key: "requestId", Value: r.id},
+		{Key: "type", Value: askBroadcast},
+		{Key: "packet", Value: encodePacket(p, c.nsp)},
+		{Key: "opts", Value: encodeOptions(o, true)},
 	})
 	if err != nil {
 		r.fail(err)
@@ -83,7 +87,7 @@ func (c *classic) Sockets(ctx context.Context, o Options) ([]Socket, error) {
 	}
 	id := shortID(6)
 	answers, err := c.requests.gather(ctx, id, c.requestTimeout, func(r *request) error {
-		return c.ask(r, member{"requestId", id}, member{"type", askFetch}, member{"opts", encodeOptions(o, false)})
+		return c.ask(r, js.Member{Key: "requestId", Value: id}, js.Member{Key: "type", Value: askFetch}, js.Member{Key: "opts", Value: encodeOptions(o, false)})
 	})
 	if err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ func (c *classic) Rooms(ctx context.Context) ([]string, error) {
 	}
 	id := shortID(6)
 	answers, err := c.requests.gather(ctx, id, c.requestTimeout, func(r *request) error {
-		return c.ask(r, member{"requestId", id}, member{"type", askRooms})
+		return c.ask(r, js.Member{Key: "requestId", Value: id}, js.Member{Key: "type", Value: askRooms})
 	})
 	if err != nil {
 		return nil, err
@@ -113,7 +117,7 @@ func (c *classic) Rooms(ctx context.Context) ([]string, error) {
 
 func (c *classic) ServerSideEmit(ctx context.Context, args []any, ack func(answers []any, err error)) {
 	if ack == nil {
-		_ = c.ask(nil, member{"type", askServerSideEmit}, member{"data", args})
+		_ = c.ask(nil, js.Member{Key: "type", Value: askServerSideEmit}, js.Member{Key: "data", Value: args})
 		return
 	}
 	if err := c.Ready(); err != nil {
@@ -122,7 +126,7 @@ func (c *classic) ServerSideEmit(ctx context.Context, args []any, ack func(answe
 	}
 	id := shortID(6)
 	c.requests.collect(ctx, id, c.requestTimeout, func(r *request) error {
-		return c.ask(r, member{"requestId", id}, member{"type", askServerSideEmit}, member{"data", args})
+		return c.ask(r, js.Member{Key: "requestId", Value: id}, js.Member{Key: "type", Value: askServerSideEmit}, js.Member{Key: "data", Value: args})
 	}, ack)
 }
 

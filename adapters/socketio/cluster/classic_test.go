@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"parley/adapters/socketio/js"
 )
 
 func classicWorld(t *testing.T) world {
@@ -62,7 +64,7 @@ func TestRoomsThisPodHasNotAreNotDecoded(t *testing.T) {
 	counts := &counters{}
 	bus.drops.metrics = counts
 	message := func(rooms ...string) string {
-		b, err := appendMsgpack(nil, []any{"other", object{{"type", 2}, {"data", []any{"x"}}, {"nsp", "/"}}, encodeOptions(in(rooms...), true)})
+		b, err := js.AppendNotepack(nil, []any{"other", js.Object{{Key: "type", Value: 2}, {Key: "data", Value: []any{"x"}}, {Key: "nsp", Value: "/"}}, encodeOptions(in(rooms...), true)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,8 +85,8 @@ func TestMessagesOfOtherNamespacesAreIgnored(t *testing.T) {
 	defer closeBus(t, bus)
 	local := newFakeLocal()
 	bus.local = local
-	for _, nsp := range []any{"/other", undefined{}, nil, "/"} {
-		b, err := appendMsgpack(nil, []any{"other", object{{"type", 2}, {"data", []any{"x"}}, {"nsp", nsp}}, encodeOptions(Options{}, true)})
+	for _, nsp := range []any{"/other", js.Undefined{}, nil, "/"} {
+		b, err := js.AppendNotepack(nil, []any{"other", js.Object{{Key: "type", Value: 2}, {Key: "data", Value: []any{"x"}}, {Key: "nsp", Value: nsp}}, encodeOptions(Options{}, true)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,6 +135,7 @@ func TestADeadConnectionIsNoticed(t *testing.T) {
 func TestOneSubscriptionBreaks(t *testing.T) {
 	w := classicWorld(t)
 	a, b := w.pod(), w.pod()
+	a.knows(t, 2)
 	killer := w.redis.client(t)
 	if err := killer.Do(context.Background(), "client", "kill", "type", "pubsub").Err(); err != nil {
 		t.Fatal(err)

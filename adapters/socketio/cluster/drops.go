@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -9,6 +10,24 @@ import (
 // logEvery bounds the log lines about drops of one kind: Redis may be away for
 // long, and anybody on it may write junk.
 const logEvery = 10 * time.Second
+
+// briefly is how many bytes of somebody else's text an error repeats.
+const briefly = 64
+
+// brief says what a value is that should have been another. Anybody on that
+// Redis may have written it, megabytes of it.
+func brief(v any) string {
+	switch v := v.(type) {
+	case string:
+		if len(v) > briefly {
+			return fmt.Sprintf("%q… (%d bytes)", v[:briefly], len(v))
+		}
+		return fmt.Sprintf("%q", v)
+	case nil, bool, float64:
+		return fmt.Sprint(v)
+	}
+	return fmt.Sprintf("of Go type %T", v)
+}
 
 // drops counts what is lost and says so in the log now and then.
 type drops struct {

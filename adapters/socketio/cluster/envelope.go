@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"parley/adapters/socketio/js"
 )
 
 // The two packet types a broadcast can have, as in socket.io-parser.
@@ -15,51 +17,51 @@ const (
 
 // encodePacket lists the members in Node's order. The classic adapter names
 // the namespace, the others, with an empty nsp, do not.
-func encodePacket(p Packet, nsp string) object {
+func encodePacket(p Packet, nsp string) js.Object {
 	kind := p.Type
 	if kind == 0 {
 		kind = packetEvent
 	}
-	out := object{{"type", kind}, {"data", p.Data}}
+	out := js.Object{{Key: "type", Value: kind}, {Key: "data", Value: p.Data}}
 	if nsp != "" {
-		out = append(out, member{"nsp", nsp})
+		out = append(out, js.Member{Key: "nsp", Value: nsp})
 	}
 	if p.ID != nil {
-		out = append(out, member{"id", *p.ID})
+		out = append(out, js.Member{Key: "id", Value: *p.ID})
 	}
 	return out
 }
 
 // encodeOptions is what opts looks like in every adapter; flags are left out of
 // requests that Node sends without them.
-func encodeOptions(o Options, withFlags bool) object {
-	out := object{{"rooms", list(unique(o.Rooms))}, {"except", list(unique(o.Except))}}
+func encodeOptions(o Options, withFlags bool) js.Object {
+	out := js.Object{{Key: "rooms", Value: list(unique(o.Rooms))}, {Key: "except", Value: list(unique(o.Except))}}
 	if withFlags {
-		out = append(out, member{"flags", encodeFlags(o.Flags)})
+		out = append(out, js.Member{Key: "flags", Value: encodeFlags(o.Flags)})
 	}
 	return out
 }
 
 // encodeFlags keeps the order in which Node's chains set them.
-func encodeFlags(f Flags) object {
-	out := object{}
+func encodeFlags(f Flags) js.Object {
+	out := js.Object{}
 	if f.ExpectSingleResponse {
-		out = append(out, member{"expectSingleResponse", true})
+		out = append(out, js.Member{Key: "expectSingleResponse", Value: true})
 	}
 	if f.Broadcast {
-		out = append(out, member{"broadcast", true})
+		out = append(out, js.Member{Key: "broadcast", Value: true})
 	}
 	if f.Binary {
-		out = append(out, member{"binary", true})
+		out = append(out, js.Member{Key: "binary", Value: true})
 	}
 	if f.Volatile {
-		out = append(out, member{"volatile", true})
+		out = append(out, js.Member{Key: "volatile", Value: true})
 	}
 	if f.Compress != nil {
-		out = append(out, member{"compress", *f.Compress})
+		out = append(out, js.Member{Key: "compress", Value: *f.Compress})
 	}
 	if f.Timeout > 0 {
-		out = append(out, member{"timeout", math.Ceil(float64(f.Timeout) / float64(time.Millisecond))})
+		out = append(out, js.Member{Key: "timeout", Value: math.Ceil(float64(f.Timeout) / float64(time.Millisecond))})
 	}
 	return out
 }
@@ -90,13 +92,13 @@ func list(names []string) []string {
 
 // decodePacket accepts what Node would encode for clients: an event with a name.
 func decodePacket(v any) (Packet, error) {
-	m, ok := v.(map[string]any)
+	m, ok := js.Fields(v)
 	if !ok {
-		return Packet{}, fmt.Errorf("%w: packet is a %T", errMalformed, v)
+		return Packet{}, fmt.Errorf("%w: packet is a %T", js.ErrMalformed, v)
 	}
 	kind, ok := m["type"].(float64)
 	if !ok || (kind != packetEvent && kind != packetBinaryEvent) {
-		return Packet{}, fmt.Errorf("%w: packet type %v", errMalformed, m["type"])
+		return Packet{}, fmt.Errorf("%w: packet type %s", js.ErrMalformed, brief(m["type"]))
 	}
 	data, err := decodeEvent(m["data"])
 	if err != nil {
@@ -109,7 +111,7 @@ func decodePacket(v any) (Packet, error) {
 	case nil:
 		p.Nsp = "/"
 	default:
-		return Packet{}, fmt.Errorf("%w: namespace is a %T", errMalformed, nsp)
+		return Packet{}, fmt.Errorf("%w: namespace is a %T", js.ErrMalformed, nsp)
 	}
 	if id, ok := m["id"].(float64); ok && id >= 0 && id <= 1<<53 && id == math.Trunc(id) {
 		n := uint64(id)
@@ -122,18 +124,18 @@ func decodePacket(v any) (Packet, error) {
 func decodeEvent(v any) ([]any, error) {
 	data, ok := v.([]any)
 	if !ok || len(data) == 0 {
-		return nil, fmt.Errorf("%w: an event that is no list", errMalformed)
+		return nil, fmt.Errorf("%w: an event that is no list", js.ErrMalformed)
 	}
 	if _, ok := data[0].(string); !ok {
-		return nil, fmt.Errorf("%w: event name is a %T", errMalformed, data[0])
+		return nil, fmt.Errorf("%w: event name is a %T", js.ErrMalformed, data[0])
 	}
 	return data, nil
 }
 
 func decodeOptions(v any) (Options, error) {
-	m, ok := v.(map[string]any)
+	m, ok := js.Fields(v)
 	if !ok {
-		return Options{}, fmt.Errorf("%w: options are a %T", errMalformed, v)
+		return Options{}, fmt.Errorf("%w: options are a %T", js.ErrMalformed, v)
 	}
 	rooms, err := names(m["rooms"])
 	if err != nil {
@@ -154,7 +156,7 @@ func names(v any) ([]string, error) {
 	}
 	in, ok := v.([]any)
 	if !ok {
-		return nil, fmt.Errorf("%w: rooms are a %T", errMalformed, v)
+		return nil, fmt.Errorf("%w: rooms are a %T", js.ErrMalformed, v)
 	}
 	out := make([]string, 0, len(in))
 	for _, e := range in {
@@ -162,9 +164,9 @@ func names(v any) ([]string, error) {
 		case string:
 			out = append(out, e)
 		case float64:
-			out = append(out, string(appendNumber(nil, e)))
+			out = append(out, string(js.AppendNumber(nil, e)))
 		default:
-			return nil, fmt.Errorf("%w: a room is a %T", errMalformed, e)
+			return nil, fmt.Errorf("%w: a room is a %T", js.ErrMalformed, e)
 		}
 	}
 	return unique(out), nil
@@ -176,7 +178,7 @@ const maxTimeout = math.MaxInt32
 // decodeFlags takes what it understands: flags are advice, none is worth losing
 // the message for.
 func decodeFlags(v any) Flags {
-	m, _ := v.(map[string]any)
+	m, _ := js.Fields(v)
 	var f Flags
 	f.Volatile, _ = m["volatile"].(bool)
 	f.Broadcast, _ = m["broadcast"].(bool)
@@ -197,13 +199,13 @@ func encodeSockets(sockets []Socket) []any {
 	for _, s := range sockets {
 		data := s.Data
 		if data == nil {
-			data = object{} // what socket.data is in Node until somebody sets it
+			data = js.Object{} // what socket.data is in Node until somebody sets it
 		}
-		out = append(out, object{
-			{"id", s.ID},
-			{"handshake", encodeHandshake(s.Handshake)},
-			{"rooms", list(s.Rooms)},
-			{"data", data},
+		out = append(out, js.Object{
+			{Key: "id", Value: s.ID},
+			{Key: "handshake", Value: encodeHandshake(s.Handshake)},
+			{Key: "rooms", Value: list(s.Rooms)},
+			{Key: "data", Value: data},
 		})
 	}
 	return out
@@ -212,16 +214,16 @@ func encodeSockets(sockets []Socket) []any {
 // handshakeOrder is the order of Socket#handshake in Node.
 var handshakeOrder = []string{"headers", "time", "address", "xdomain", "secure", "issued", "url", "query", "auth"}
 
-func encodeHandshake(h map[string]any) object {
-	out := make(object, 0, len(h))
+func encodeHandshake(h map[string]any) js.Object {
+	out := make(js.Object, 0, len(h))
 	for _, k := range handshakeOrder {
 		if v, ok := h[k]; ok {
-			out = append(out, member{k, v})
+			out = append(out, js.Member{Key: k, Value: v})
 		}
 	}
-	for _, k := range keysOf(h) {
+	for _, k := range js.Keys(h) {
 		if !slices.Contains(handshakeOrder, k) {
-			out = append(out, member{k, h[k]})
+			out = append(out, js.Member{Key: k, Value: h[k]})
 		}
 	}
 	return out
@@ -230,24 +232,44 @@ func encodeHandshake(h map[string]any) object {
 func decodeSockets(v any) ([]Socket, error) {
 	in, ok := v.([]any)
 	if !ok {
-		return nil, fmt.Errorf("%w: sockets are a %T", errMalformed, v)
+		return nil, fmt.Errorf("%w: sockets are a %T", js.ErrMalformed, v)
 	}
 	out := make([]Socket, 0, len(in))
 	for _, e := range in {
-		m, ok := e.(map[string]any)
+		m, ok := js.Fields(e)
 		if !ok {
-			return nil, fmt.Errorf("%w: a socket is a %T", errMalformed, e)
+			return nil, fmt.Errorf("%w: a socket is a %T", js.ErrMalformed, e)
 		}
 		id, ok := m["id"].(string)
 		if !ok {
-			return nil, fmt.Errorf("%w: a socket without an id", errMalformed)
+			return nil, fmt.Errorf("%w: a socket without an id", js.ErrMalformed)
 		}
 		rooms, err := names(m["rooms"])
 		if err != nil {
 			return nil, err
 		}
-		handshake, _ := m["handshake"].(map[string]any)
+		handshake, _ := js.Fields(m["handshake"])
 		out = append(out, Socket{ID: id, Handshake: handshake, Rooms: rooms, Data: m["data"]})
 	}
 	return out, nil
+}
+
+// decodePayload reads what Node sends on request and response channels: JSON
+// where it starts with a brace, else MessagePack.
+func decodePayload(s string) (map[string]any, error) {
+	var v any
+	var err error
+	if s != "" && s[0] == '{' {
+		v, err = js.ParseJSON(s)
+	} else {
+		v, err = js.ParseMsgpack(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m, ok := js.Fields(v)
+	if !ok {
+		return nil, fmt.Errorf("%w: a %T where a map was expected", js.ErrMalformed, v)
+	}
+	return m, nil
 }

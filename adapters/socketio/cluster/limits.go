@@ -1,14 +1,9 @@
 package cluster
 
-import "errors"
+import (
+	"errors"
 
-// What a message from Redis may cost at most. Redis itself cuts a subscriber
-// off at 32 MiB of output, so nothing legitimate is larger; client events are
-// far below the other two.
-const (
-	maxMessageBytes = 32 << 20
-	maxDepth        = 128
-	maxValues       = 1 << 20
+	"parley/adapters/socketio/js"
 )
 
 // The reasons given to Metrics.ClusterDropped.
@@ -24,9 +19,6 @@ const (
 )
 
 var (
-	errMalformed = errors.New("malformed message")
-	errTooLarge  = errors.New("message too large")
-	errTooDeep   = errors.New("message nested too deeply")
 	errTooMany   = errors.New("too many requests are waiting for answers")
 	errQueueFull = errors.New("the queue for Redis is full")
 )
@@ -34,9 +26,9 @@ var (
 // reasonOf names the metric for what went wrong while reading a message.
 func reasonOf(err error) string {
 	switch {
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, js.ErrTooLarge):
 		return reasonTooLarge
-	case errors.Is(err, errTooDeep):
+	case errors.Is(err, js.ErrTooDeep):
 		return reasonTooDeep
 	}
 	return reasonUndecodable

@@ -204,7 +204,8 @@ func (l *link) Ready() error {
 	return nil
 }
 
-// Pods counts the pods that listen.
+// Flush returns when everything so far is on its way, or with an error at once
+// where this pod is cut off.
 func (l *link) Flush(ctx context.Context) error {
 	if err := l.Ready(); err != nil {
 		return err
@@ -215,6 +216,7 @@ func (l *link) Flush(ctx context.Context) error {
 	return nil
 }
 
+// Pods counts the pods that listen.
 func (l *link) Pods(ctx context.Context) (int, error) {
 	n, err := l.publisher.nodes.count(ctx, l.publisher.subcommand, l.counted)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"parley/adapters/socketio/js"
 )
 
 // fakeLocal is a pod without sockets' connections: it keeps who is in which
@@ -48,7 +50,7 @@ func (l *fakeLocal) calls() []string {
 // eventually waits until ok holds of l, which is locked meanwhile.
 func (l *fakeLocal) eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
 		l.mu.Lock()
 		done, changed := ok(), l.changed
@@ -84,7 +86,7 @@ func (l *fakeLocal) forget() {
 }
 
 func text(v any) string {
-	b, err := appendJSON(nil, v)
+	b, err := js.AppendJSON(nil, v)
 	if err != nil {
 		return err.Error()
 	}

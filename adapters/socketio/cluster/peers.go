@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"sync"
+
+	"parley/adapters/socketio/js"
 )
 
 // Message types of socket.io-adapter's ClusterAdapter, on which the sharded and
@@ -30,14 +32,14 @@ type peers struct {
 	ready func() error
 
 	// send publishes to all; rooms are those of a plain broadcast, nil otherwise.
-	send func(r *request, kind int, data object, rooms []string) error
+	send func(r *request, kind int, data js.Object, rooms []string) error
 	// answer publishes to the one pod that asked.
-	answer func(to string, kind int, data object) error
+	answer func(to string, kind int, data js.Object) error
 }
 
 // message is what both adapters wrap around data, in Node's order.
-func (p *peers) message(kind int, data object) object {
-	return object{{"type", kind}, {"data", data}, {"uid", p.uid}, {"nsp", p.nsp}}
+func (p *peers) message(kind int, data js.Object) js.Object {
+	return js.Object{{Key: "type", Value: kind}, {Key: "data", Value: data}, {Key: "uid", Value: p.uid}, {Key: "nsp", Value: p.nsp}}
 }
 
 // mayHoldBytes says which messages Node searches for binary.
@@ -50,22 +52,22 @@ func mayHoldBytes(kind int) bool {
 }
 
 func (p *peers) Broadcast(packet Packet, o Options) {
-	_ = p.send(nil, msgBroadcast, object{
-		{"packet", encodePacket(packet, "")},
-		{"opts", encodeOptions(o, true)},
+	_ = p.send(nil, msgBroadcast, js.Object{
+		{Key: "packet", Value: encodePacket(packet, "")},
+		{Key: "opts", Value: encodeOptions(o, true)},
 	}, unique(o.Rooms))
 }
 
 func (p *peers) Join(o Options, rooms []string) {
-	_ = p.send(nil, msgJoin, object{{"opts", encodeOptions(o, true)}, {"rooms", list(rooms)}}, nil)
+	_ = p.send(nil, msgJoin, js.Object{{Key: "opts", Value: encodeOptions(o, true)}, {Key: "rooms", Value: list(rooms)}}, nil)
 }
 
 func (p *peers) Leave(o Options, rooms []string) {
-	_ = p.send(nil, msgLeave, object{{"opts", encodeOptions(o, true)}, {"rooms", list(rooms)}}, nil)
+	_ = p.send(nil, msgLeave, js.Object{{Key: "opts", Value: encodeOptions(o, true)}, {Key: "rooms", Value: list(rooms)}}, nil)
 }
 
 func (p *peers) Disconnect(o Options, closeTransport bool) {
-	_ = p.send(nil, msgDisconnect, object{{"opts", encodeOptions(o, true)}, {"close", closeTransport}}, nil)
+	_ = p.send(nil, msgDisconnect, js.Object{{Key: "opts", Value: encodeOptions(o, true)}, {Key: "close", Value: closeTransport}}, nil)
 }
 
 func (p *peers) BroadcastWithAck(packet Packet, o Options, clients func(n int), ack func(args []any)) {
@@ -77,10 +79,10 @@ func (p *peers) BroadcastWithAck(packet Packet, o Options, clients func(n int), 
 		p.drops.count(reasonTooMany, err)
 		return
 	}
-	err := p.send(r, msgBroadcast, object{
-		{"packet", encodePacket(packet, "")},
-		{"requestId", r.id},
-		{"opts", encodeOptions(o, true)},
+	err := p.send(r, msgBroadcast, js.Object{
+		{Key: "packet", Value: encodePacket(packet, "")},
+		{Key: "requestId", Value: r.id},
+		{Key: "opts", Value: encodeOptions(o, true)},
 	}, nil)
 	if err != nil {
 		r.fail(err)
@@ -93,7 +95,7 @@ func (p *peers) Sockets(ctx context.Context, o Options) ([]Socket, error) {
 	}
 	id := longID()
 	answers, err := p.requests.gather(ctx, id, p.requestTimeout, func(r *request) error {
-		return p.send(r, msgFetch, object{{"opts", encodeOptions(o, true)}, {"requestId", id}}, nil)
+		return p.send(r, msgFetch, js.Object{{Key: "opts", Value: encodeOptions(o, true)}, {Key: "requestId", Value: id}}, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -117,7 +119,7 @@ func (p *peers) Rooms(ctx context.Context) ([]string, error) {
 
 func (p *peers) ServerSideEmit(ctx context.Context, args []any, ack func(answers []any, err error)) {
 	if ack == nil {
-		_ = p.send(nil, msgServerSideEmit, object{{"packet", args}}, nil)
+		_ = p.send(nil, msgServerSideEmit, js.Object{{Key: "packet", Value: args}}, nil)
 		return
 	}
 	if err := p.ready(); err != nil {
@@ -126,7 +128,7 @@ func (p *peers) ServerSideEmit(ctx context.Context, args []any, ack func(answers
 	}
 	id := longID()
 	p.requests.collect(ctx, id, p.requestTimeout, func(r *request) error {
-		return p.send(r, msgServerSideEmit, object{{"requestId", id}, {"packet", args}}, nil)
+		return p.send(r, msgServerSideEmit, js.Object{{Key: "requestId", Value: id}, {Key: "packet", Value: args}}, nil)
 	}, ack)
 }
 
@@ -146,15 +148,15 @@ func (p *peers) open(m map[string]any) (e envelope, ok bool, err error) {
 	}
 	kind, isNumber := m["type"].(float64)
 	if !isNumber || kind != math.Trunc(kind) || math.Abs(kind) > 1<<31 {
-		return e, false, fmt.Errorf("%w: message type %v", errMalformed, m["type"])
+		return e, false, fmt.Errorf("%w: message type %s", js.ErrMalformed, brief(m["type"]))
 	}
 	e.kind = int(kind)
 	if e.kind < msgBroadcast || e.kind > msgAck {
 		return e, false, nil // heartbeats, or of a later version
 	}
-	data, isMap := m["data"].(map[string]any)
+	data, isMap := js.Fields(m["data"])
 	if !isMap {
-		return e, false, fmt.Errorf("%w: data is a %T", errMalformed, m["data"])
+		return e, false, fmt.Errorf("%w: data is a %T", js.ErrMalformed, m["data"])
 	}
 	e.data = data
 	return e, true, nil
@@ -191,7 +193,7 @@ func (p *peers) onSelect(e envelope) error {
 		closeTransport, _ := e.data["close"].(bool)
 		p.local.Disconnect(o, closeTransport)
 	case msgFetch:
-		p.reply(e, msgFetchAnswer, member{"sockets", encodeSockets(p.local.Sockets(o))})
+		p.reply(e, msgFetchAnswer, js.Member{Key: "sockets", Value: encodeSockets(p.local.Sockets(o))})
 	}
 	return nil
 }
@@ -211,9 +213,9 @@ func (p *peers) onBroadcast(e envelope) error {
 		return nil
 	}
 	p.local.BroadcastWithAck(packet, o, func(n int) {
-		p.reply(e, msgClientCount, member{"clientCount", n})
+		p.reply(e, msgClientCount, js.Member{Key: "clientCount", Value: n})
 	}, func(args []any) {
-		p.reply(e, msgAck, member{"packet", firstOf(args)})
+		p.reply(e, msgAck, js.Member{Key: "packet", Value: firstOf(args)})
 	})
 	return nil
 }
@@ -229,17 +231,17 @@ func (p *peers) onServerSideEmit(e envelope) error {
 	}
 	var once sync.Once
 	p.local.ServerSideEmit(args, func(answer any) {
-		once.Do(func() { p.reply(e, msgServerSideAnswer, member{"packet", answer}) })
+		once.Do(func() { p.reply(e, msgServerSideAnswer, js.Member{Key: "packet", Value: answer}) })
 	})
 	return nil
 }
 
 // reply answers the pod e came from.
-func (p *peers) reply(e envelope, kind int, m member) {
+func (p *peers) reply(e envelope, kind int, m js.Member) {
 	if e.uid == "" {
 		return
 	}
-	_ = p.answer(e.uid, kind, object{{"requestId", e.data["requestId"]}, m}) // the loss was counted
+	_ = p.answer(e.uid, kind, js.Object{{Key: "requestId", Value: e.data["requestId"]}, m}) // the loss was counted
 }
 
 func (p *peers) onAnswer(e envelope) error {

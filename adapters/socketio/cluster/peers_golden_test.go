@@ -29,7 +29,7 @@ func TestShardedSendsWhatNodeSends(t *testing.T) {
 	}
 }
 
-// peerAsks are the questions of golden.cjs.
+// peerAsks are the questions of capture.cjs.
 var peerAsks = map[string]string{
 	"fetch":      `{"uid":"other1","nsp":"/","type":7,"data":{"requestId":"q1","opts":{"rooms":["r1"],"except":[],"flags":{}}}}`,
 	"fetchNone":  `{"uid":"other1","nsp":"/","type":7,"data":{"requestId":"q1","opts":{"rooms":["none"],"except":[],"flags":{}}}}`,

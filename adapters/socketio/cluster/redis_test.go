@@ -2,9 +2,11 @@ package cluster
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"os/exec"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -18,17 +20,25 @@ type redisServer struct {
 	t     testing.TB
 	port  int
 	cmd   *exec.Cmd
+	ended chan struct{} // closed when the process is gone
 	extra []string
 }
 
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	// Cluster nodes also listen 10000 above, so the port must be low enough.
+	for range 1000 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = l.Close()
+		if port := l.Addr().(*net.TCPAddr).Port; port < 55000 {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port")
+	return 0
 }
 
 func startRedis(t testing.TB, extra ...string) *redisServer {
@@ -36,33 +46,57 @@ func startRedis(t testing.TB, extra ...string) *redisServer {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Fatal("these tests need redis-server in the PATH (Debian: apt-get install redis-server)")
 	}
-	s := &redisServer{t: t, port: freePort(t), extra: extra}
-	s.start()
+	s := &redisServer{t: t, extra: extra}
 	t.Cleanup(s.kill)
-	return s
+	for range 10 {
+		s.port = freePort(t)
+		if s.launch() {
+			return s
+		}
+	}
+	t.Fatal("redis-server ends as soon as it starts")
+	return nil
 }
 
 func (s *redisServer) addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
 
+// start runs it at its port again, which somebody else may have for a moment.
 func (s *redisServer) start() {
+	s.t.Helper()
+	waitFor(s.t, "redis-server starts", s.launch)
+}
+
+// launch says false where the process ended: somebody else took its port since
+// it was found free.
+func (s *redisServer) launch() bool {
 	s.t.Helper()
 	args := append([]string{
 		"--port", strconv.Itoa(s.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
 		"--dir", s.t.TempDir(), "--loglevel", "warning",
 	}, s.extra...)
-	s.cmd = exec.Command("redis-server", args...)
-	if err := s.cmd.Start(); err != nil {
+	cmd, ended := exec.Command("redis-server", args...), make(chan struct{})
+	if err := cmd.Start(); err != nil {
 		s.t.Fatalf("redis-server: %v", err)
 	}
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait()
+	}()
+	s.cmd, s.ended = cmd, ended
 	c := redis.NewClient(&redis.Options{Addr: s.addr(), MaxRetries: -1})
 	defer c.Close()
-	deadline := time.Now().Add(20 * time.Second)
-	for c.Ping(context.Background()).Err() != nil {
-		if time.Now().After(deadline) {
-			s.t.Fatal("redis-server does not answer")
+	gone, pid := false, fmt.Sprintf("process_id:%d\r\n", cmd.Process.Pid)
+	waitFor(s.t, "redis-server answers", func() bool {
+		select {
+		case <-ended:
+			gone = true
+			return true
+		default:
 		}
-		time.Sleep(10 * time.Millisecond)
-	}
+		info, err := c.Info(context.Background(), "server").Result()
+		return err == nil && strings.Contains(info, pid) // not another test's
+	})
+	return !gone
 }
 
 // kill ends it without a farewell, as a power cut does.
@@ -71,7 +105,7 @@ func (s *redisServer) kill() {
 		return
 	}
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+	<-s.ended
 	s.cmd = nil
 }
 

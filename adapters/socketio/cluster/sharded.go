@@ -8,6 +8,8 @@ import (
 	"unicode/utf16"
 
 	"github.com/redis/go-redis/v9"
+
+	"parley/adapters/socketio/js"
 )
 
 // RoomWatcher is what a bus may want to know besides: which rooms this pod has.
@@ -110,7 +112,7 @@ func (b *sharded) watch(room string, open bool) {
 // looksPrivate is how Node tells a socket's own room, which has no channel.
 func looksPrivate(room string) bool { return len(utf16.Encode([]rune(room))) == 20 }
 
-func (b *sharded) sendAll(r *request, kind int, data object, rooms []string) error {
+func (b *sharded) sendAll(r *request, kind int, data js.Object, rooms []string) error {
 	channel := b.all
 	if len(rooms) == 1 && !b.static && !looksPrivate(rooms[0]) {
 		channel += rooms[0] + "#"
@@ -118,14 +120,14 @@ func (b *sharded) sendAll(r *request, kind int, data object, rooms []string) err
 	return b.publish(r, channel, kind, data)
 }
 
-func (b *sharded) sendOne(to string, kind int, data object) error {
+func (b *sharded) sendOne(to string, kind int, data js.Object) error {
 	return b.publish(nil, b.all+to+"#", kind, data)
 }
 
-func (b *sharded) publish(r *request, channel string, kind int, data object) error {
-	encode := appendJSON
-	if mayHoldBytes(kind) && hasBinary(data, 0) {
-		encode = appendMsgpack
+func (b *sharded) publish(r *request, channel string, kind int, data js.Object) error {
+	encode := js.AppendJSON
+	if mayHoldBytes(kind) && js.HasBinary(data) {
+		encode = js.AppendNotepack
 	}
 	bytes, err := encode(nil, b.message(kind, data))
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"parley/adapters/socketio/js"
 )
 
 // Defaults of @socket.io/redis-streams-adapter.
@@ -100,27 +102,24 @@ func (b *streams) Ready() error {
 }
 
 // ephemeral says what Node does not put into the stream.
-func ephemeral(kind int, data object) bool {
+func ephemeral(kind int, data js.Object) bool {
 	switch kind {
 	case msgServerSideEmit, msgFetch:
 		return true
 	case msgBroadcast:
-		for _, m := range data {
-			if m.key == "requestId" {
-				return true
-			}
-		}
+		_, asks := data.Get("requestId")
+		return asks
 	}
 	return false
 }
 
-func (b *streams) sendAll(r *request, kind int, data object, _ []string) error {
+func (b *streams) sendAll(r *request, kind int, data js.Object, _ []string) error {
 	if ephemeral(kind, data) {
 		return b.publish(r, b.all, kind, data)
 	}
-	encode, binary := appendJSON, mayHoldBytes(kind) && hasBinary(data, 0)
+	encode, binary := js.AppendJSON, mayHoldBytes(kind) && js.HasBinary(data)
 	if binary {
-		encode = appendStockMsgpack
+		encode = js.AppendMsgpack
 	}
 	bytes, err := encode(nil, data)
 	if err != nil {
@@ -141,12 +140,12 @@ func (b *streams) sendAll(r *request, kind int, data object, _ []string) error {
 	return nil
 }
 
-func (b *streams) sendOne(to string, kind int, data object) error {
+func (b *streams) sendOne(to string, kind int, data js.Object) error {
 	return b.publish(nil, b.all+to+"#", kind, data)
 }
 
-func (b *streams) publish(r *request, channel string, kind int, data object) error {
-	bytes, err := appendStockMsgpack(nil, b.message(kind, data))
+func (b *streams) publish(r *request, channel string, kind int, data js.Object) error {
+	bytes, err := js.AppendMsgpack(nil, b.message(kind, data))
 	if err != nil {
 		b.drops.count(reasonUnencodable, err)
 		return err
@@ -169,13 +168,13 @@ func (b *streams) receive(channel, payload string) {
 }
 
 func (b *streams) onPublished(payload string) error {
-	v, err := decodeMsgpack(payload)
+	v, err := js.ParseMsgpack(payload)
 	if err != nil {
 		return err
 	}
-	m, ok := v.(map[string]any)
+	m, ok := js.Fields(v)
 	if !ok {
-		return fmt.Errorf("%w: message is a %T", errMalformed, v)
+		return fmt.Errorf("%w: message is a %T", js.ErrMalformed, v)
 	}
 	e, ok, err := b.open(m)
 	if err != nil || !ok {
@@ -208,7 +207,7 @@ func (b *streams) onEntry(fields map[string]string) error {
 	}
 	kind, err := strconv.Atoi(fields["type"])
 	if err != nil {
-		return fmt.Errorf("%w: message type %q", errMalformed, fields["type"])
+		return fmt.Errorf("%w: message type %s", js.ErrMalformed, brief(fields["type"]))
 	}
 	data, err := decodeEntry(fields["data"])
 	if err != nil {
@@ -229,15 +228,15 @@ func decodeEntry(s string) (any, error) {
 	case s == "":
 		return nil, nil // heartbeats of other versions have none
 	case s[0] == '{':
-		return decodeJSON(s)
-	case len(s) > maxMessageBytes/3*4:
-		return nil, errTooLarge
+		return js.ParseJSON(s)
+	case len(s) > js.MaxBytes/3*4:
+		return nil, js.ErrTooLarge
 	}
 	raw, err := base64.StdEncoding.DecodeString(s)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errMalformed, err)
+		return nil, fmt.Errorf("%w: %w", js.ErrMalformed, err)
 	}
-	return decodeMsgpack(string(raw))
+	return js.ParseMsgpack(string(raw))
 }
 
 func (b *streams) resumed(since time.Time) {

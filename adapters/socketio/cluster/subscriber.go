@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"parley/adapters/socketio/js"
 )
 
 // A dead subscription is noticed within hearWithin: pings keep a live one from
@@ -204,7 +206,7 @@ func (s *subscriber) subscribe(ctx context.Context, ps *redis.PubSub) (early []*
 			}
 		case *redis.Message:
 			if len(early) == maxEarly {
-				return nil, errTooLarge
+				return nil, js.ErrTooLarge
 			}
 			early = append(early, got)
 		}

@@ -1,9 +1,11 @@
-// Writes golden.json: what the stock packages put on the wire. Run it once with
-// socket.io 4.8.4, @socket.io/redis-adapter 8.3.0, @socket.io/redis-emitter
-// 5.1.0 and @socket.io/redis-streams-adapter 0.3.1 installed beside it:
+// Prints what the stock packages put on the wire, those of test/peer: socket.io,
+// its two parsers, @socket.io/redis-adapter, redis-emitter and redis-streams-adapter.
+// What is in adapters/socketio must write and read it; test/interop looks that it
+// is still what they print.
 //
-//   node golden.cjs > golden.json
+//   node capture.cjs > golden.json
 "use strict";
+require = require("module").createRequire(require("path").join(__dirname, "../peer/package.json"));
 const crypto = require("crypto");
 crypto.randomBytes = (n) => Buffer.alloc(n); // ids become AAAAAA and 0000000000000000
 const { Server } = require("socket.io");
@@ -12,6 +14,9 @@ const { createAdapter: createStreamsAdapter } = require("@socket.io/redis-stream
 const { Emitter } = require("@socket.io/redis-emitter");
 const { encode, decode } = require("notepack.io");
 const msgpack = require("@msgpack/msgpack");
+const parser = require("socket.io-parser");
+const msgpackParser = require("socket.io-msgpack-parser");
+const notepack2 = require("module").createRequire(require.resolve("socket.io-msgpack-parser"))("notepack.io");
 
 const values = {
   null: null, undefined: undefined, true: true, false: false,
@@ -34,11 +39,11 @@ const values = {
 };
 const clean = (v) => JSON.stringify(v === undefined ? null : v);
 
-const out = { values: {}, streams: {}, decoded: {}, classic: {}, emitter: {}, sharded: {}, stream: {} };
+const out = { values: {}, streams: {}, decoded: {}, packets: {}, lines: {}, frames: {}, classic: {}, emitter: {}, sharded: {}, stream: {} };
 for (const [name, v] of Object.entries(values)) {
   const short = (b) => b.length > 600 ? "sha256:" + crypto.createHash("sha256").update(b).digest("hex") : Buffer.from(b).toString("hex");
   const text = (s) => s.length > 1200 ? "sha256:" + crypto.createHash("sha256").update(s).digest("hex") : s;
-  out.values[name] = { notepack: short(encode(v)), json: text(clean(v)), decoded: text(clean(decode(encode(v)))) };
+  out.values[name] = { notepack: short(encode(v)), notepack2: short(notepack2.encode(v)), json: text(clean(v)), decoded: text(clean(decode(encode(v)))) };
   out.streams[name] = short(Buffer.from(msgpack.encode(v)));
 }
 // What others may send and notepack still reads.
@@ -46,6 +51,50 @@ for (const hex of ["d40000", "82a161d40000a16201", "92d4000001", "d700000001723a
   "c70300010203", "c80002000102", "d40501", "d5050102", "ca3fc00000", "cb8000000000000000", "cb7ff8000000000000", "cf0020000000000001", "d3ffdfffffffffffff",
   "8101a178", "a2c328", "d7ff0ee6b280ffffffff", "81c3a178"])
   out.decoded[hex] = clean(decode(Buffer.from(hex, "hex")));
+
+// What clients are sent, by either parser.
+const packets = {
+  connect: { type: 0, data: { sid: "s1", pid: "p1" }, nsp: "/" },
+  disconnect: { type: 1, nsp: "/" },
+  event: { type: 2, data: ["new_message", { _id: "1", z: "ü", a: [1.5, 300, null, undefined], 10: true, 9: false }], nsp: "/" },
+  asking: { type: 2, data: ["q", -1], nsp: "/", id: 3 },
+  ack: { id: 7, type: 3, data: [{ ok: true }], nsp: "/" },
+  emptyAck: { id: 0, type: 3, data: [], nsp: "/" },
+  longAck: { id: 2 ** 63, type: 3, data: [], nsp: "/" },
+  refused: { type: 4, data: { message: "Authentication error", data: { code: "token_missing", message: "no" } }, nsp: "/" },
+  invalid: { type: 4, nsp: "/admin", data: { message: "Invalid namespace" } },
+  binary: { type: 2, data: ["bin", Buffer.from([1, 2]), { b: Buffer.from("x"), z: 1 }], nsp: "/" },
+  binaryAck: { id: 5, type: 3, data: [Buffer.alloc(0)], nsp: "/" },
+  date: { type: 2, data: ["at", new Date("2024-02-03T04:05:06.789Z")], nsp: "/" },
+};
+for (const [name, packet] of Object.entries(packets))
+  out.packets[name] = { text: new parser.Encoder().encode(packet).map((p) => typeof p === "string" ? p : { hex: p.toString("hex") }), msgpack: new msgpackParser.Encoder().encode(packet)[0].toString("hex") };
+
+// What clients may send: what each text or frame is to the stock decoders.
+const read = (decoder, frame) => {
+  let got;
+  decoder.on("decoded", ({ type, nsp, id, data }) => { got = { type, nsp, id, data }; });
+  try { decoder.add(frame); } catch { return "error"; }
+  return got ? JSON.stringify(got) : "more";
+};
+const lines = [" ", "0", "0{}", "0null", "0[]", '0"x"', "0{\"a\":1}", "0/admin,{}", "0/admin", "0/admin?x=1,", "1", "1{}", "1/admin,", "1x", "2", "21", "2[]", '2["x"]', '2["x"]x', '2["x"] ',
+  '21["x",{"b":1,"a":2,"b":3,"9":1,"1":2}]', '2 ["x"]', '21 ["x"]', '2/a,1["x"]', '2/a["x"]', "2[1]", "2[null]", "2[{}]", '2["connect"]', '2["newListener",1]', '2["__proto__"]', '2-1["x"]', '20x5["y"]', '200["x"]',
+  '218446744073709551615["x"]', '2["\\ud83d"]', '2["\\u12"]', "2['x']", '2["x",01]', '2["x",1.]', '2["x",-0,1e3,1E-7,1e400]', '2["x",]', '2["a\tb"]', "3", "31", "31[]", "31{}", "3[1]", '31["a",{"z":1,"b":2}]', "4", '4"x"', "4{}", "4[]",
+  "5", '50-["x"]', '51-["x"]', "51-", "5-[]", '511-["x"]', '510-["x",{"_placeholder":true,"num":0}]', '5x-["x"]', '51["x"]', "6", "61-1[]", "61-[]", "60-[]", "7", "9[]", "a", "2\u00e9", '2["\u00e9\ud83d\ude00"]', "\ud83d\ude00"];
+let seed = 7;
+const random = (n) => (seed = (seed * 1103515245 + 12345) & 0x7fffffff) % n;
+const letters = '0123456789-/,[]{}":ax\\u.eE+';
+for (let i = 0; i < 600; i++) {
+  let line = lines[random(70)];
+  for (let n = 1 + random(3); n > 0; n--) { const at = random(line.length + 1); line = line.slice(0, at) + letters[random(letters.length)] + line.slice(at + random(2)); }
+  if (!/^[56](?!\d*-)/.test(line) && !/^\d[^[{"]*\s/.test(line) && !/\d{20}/.test(line)) lines.push(line);
+}
+for (const line of lines) out.lines[line] = read(new parser.Decoder(), line);
+const frames = [{ type: 0, data: undefined, nsp: "/", options: { compress: true } }, { type: 0, data: { token: "t" }, nsp: "/" }, { type: 0, data: null, nsp: "/" }, { type: 0, data: [], nsp: "/" }, { type: 1, nsp: "/" }, { type: 1, nsp: "/", data: undefined },
+  { type: 1, nsp: "/", data: {} }, { type: 2, data: ["x", { b: 1, a: [2] }], options: { compress: true }, id: 4, nsp: "/" }, { type: 2, data: [], nsp: "/" }, { type: 2, data: ["x"], nsp: "/a", id: undefined }, { type: 2, data: {}, nsp: "/" },
+  { type: 2, nsp: "/" }, { type: 2, data: ["x"] }, { type: 2, data: ["x"], nsp: 1 }, { type: 2, data: ["x"], nsp: "/", id: "1" }, { type: 2, data: ["x"], nsp: "/", id: 1.5 }, { type: 2, data: ["x"], nsp: "/", id: null }, { type: 3, data: [1], id: 0, nsp: "/" }, { type: 4, data: "x", nsp: "/" }, { type: 4, data: 1, nsp: "/" },
+  { type: 5, data: ["x"], nsp: "/" }, { type: "2", data: ["x"], nsp: "/" }, { type: 1.5, nsp: "/" }, {}, { nsp: "/" }].map((v) => notepack2.encode(v).toString("hex")).concat("", "c0", "90", "80", "81", "a178", "c1", "82a474797065");
+for (const frame of frames) out.frames[frame] = read(new msgpackParser.Decoder(), Buffer.from(frame, "hex"));
 
 function classic() {
   const sent = [];

@@ -1,19 +1,18 @@
-package cluster
+package js
 
 import (
 	"encoding/binary"
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
-// decodeMsgpack reads one MessagePack value as notepack.io does and returns
-// what JSON would make of it in JavaScript: nil, bool, float64, string, []any,
-// map[string]any, and []byte for binary. Dates become their ISO strings.
-// Whatever the bytes, it takes bounded time and memory and never panics.
-func decodeMsgpack(s string) (any, error) {
-	if len(s) > maxMessageBytes {
-		return nil, errTooLarge
+// ParseMsgpack reads one MessagePack value as notepack.io does. Whatever the
+// bytes, it takes bounded time and memory and never panics.
+func ParseMsgpack(s string) (any, error) {
+	if len(s) > MaxBytes {
+		return nil, ErrTooLarge
 	}
 	d := unpacker{s: s}
 	v, err := d.value(0)
@@ -21,10 +20,7 @@ func decodeMsgpack(s string) (any, error) {
 		return nil, err
 	}
 	if d.s != "" {
-		return nil, fmt.Errorf("%w: %d bytes too many", errMalformed, len(d.s))
-	}
-	if v == (undefined{}) {
-		v = nil
+		return nil, fmt.Errorf("%w: %d bytes too many", ErrMalformed, len(d.s))
 	}
 	return v, nil
 }
@@ -37,7 +33,7 @@ type unpacker struct {
 
 func (d *unpacker) take(n int) (string, error) {
 	if n < 0 || n > len(d.s) {
-		return "", fmt.Errorf("%w: cut short", errMalformed)
+		return "", fmt.Errorf("%w: cut short", ErrMalformed)
 	}
 	head := d.s[:n]
 	d.s = d.s[n:]
@@ -56,11 +52,11 @@ func (d *unpacker) uint(n int) (uint64, error) {
 }
 
 func (d *unpacker) value(depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, errTooDeep
+	if depth > MaxDepth {
+		return nil, ErrTooDeep
 	}
-	if d.values++; d.values > maxValues {
-		return nil, errTooLarge
+	if d.values++; d.values > MaxValues {
+		return nil, ErrTooLarge
 	}
 	head, err := d.take(1)
 	if err != nil {
@@ -88,10 +84,10 @@ func (d *unpacker) value(depth int) (any, error) {
 		return true, nil
 	case 0xca:
 		n, err := d.uint(4)
-		return number(float64(math.Float32frombits(uint32(n)))), err
+		return float64(math.Float32frombits(uint32(n))), err
 	case 0xcb:
 		n, err := d.uint(8)
-		return number(math.Float64frombits(n)), err
+		return math.Float64frombits(n), err
 	case 0xcc, 0xcd, 0xce, 0xcf:
 		n, err := d.uint(1 << (c - 0xcc))
 		return float64(n), err
@@ -133,18 +129,7 @@ func (d *unpacker) value(depth int) (any, error) {
 		}
 		return d.dict(int(n), depth)
 	}
-	return nil, fmt.Errorf("%w: no such type: %#x", errMalformed, c)
-}
-
-// number maps what JSON cannot hold to null, as JSON.stringify does.
-func number(f float64) any {
-	switch {
-	case math.IsNaN(f) || math.IsInf(f, 0):
-		return nil
-	case f == 0:
-		return 0.0 // -0 prints as 0
-	}
-	return f
+	return nil, fmt.Errorf("%w: no such type: %#x", ErrMalformed, c)
 }
 
 func (d *unpacker) text(n int) (any, error) {
@@ -152,7 +137,7 @@ func (d *unpacker) text(n int) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return validUTF8(s), nil
+	return strings.ToValidUTF8(s, "\uFFFD"), nil
 }
 
 func (d *unpacker) binary(n int) (any, error) {
@@ -167,16 +152,13 @@ func (d *unpacker) list(n, depth int) (any, error) {
 	// Each element takes a byte at least: a length that cannot be true is
 	// refused before anything is allocated for it.
 	if n > len(d.s) {
-		return nil, fmt.Errorf("%w: cut short", errMalformed)
+		return nil, fmt.Errorf("%w: cut short", ErrMalformed)
 	}
 	list := make([]any, 0, min(n, 1024))
 	for range n {
 		v, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
-		}
-		if v == any(undefined{}) {
-			v = nil
 		}
 		list = append(list, v)
 	}
@@ -185,9 +167,9 @@ func (d *unpacker) list(n, depth int) (any, error) {
 
 func (d *unpacker) dict(n, depth int) (any, error) {
 	if n > len(d.s)/2 {
-		return nil, fmt.Errorf("%w: cut short", errMalformed)
+		return nil, fmt.Errorf("%w: cut short", ErrMalformed)
 	}
-	m := make(map[string]any, min(n, 1024))
+	var b builder
 	for range n {
 		k, err := d.value(depth + 1)
 		if err != nil {
@@ -201,13 +183,9 @@ func (d *unpacker) dict(n, depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v == any(undefined{}) {
-			delete(m, key) // JSON leaves such a member out
-			continue
-		}
-		m[key] = v
+		b.set(key, v)
 	}
-	return m, nil
+	return b.object(), nil
 }
 
 // propertyKey is JavaScript's ToPropertyKey for what can sensibly be a key.
@@ -216,13 +194,13 @@ func propertyKey(k any) (string, error) {
 	case string:
 		return k, nil
 	case float64:
-		return string(appendNumber(nil, k)), nil
+		return string(AppendNumber(nil, k)), nil
 	case bool:
 		return strconv.FormatBool(k), nil
 	case nil:
 		return "null", nil
 	}
-	return "", fmt.Errorf("%w: a %T as a key", errMalformed, k)
+	return "", fmt.Errorf("%w: a %T as a key", ErrMalformed, k)
 }
 
 // extension reads the type and the n bytes after it. Type -1 is a timestamp;
@@ -241,7 +219,7 @@ func (d *unpacker) extension(n int, fixed bool) (any, error) {
 	case kind == 0 && !fixed:
 		return []byte(s), nil
 	case kind == 0 && n == 1:
-		return undefined{}, nil
+		return Undefined{}, nil
 	case kind == 0 && n == 8:
 		return date(float64(int64(be64(s)))), nil
 	case kind == -1 && n == 4 && fixed:
@@ -253,13 +231,6 @@ func (d *unpacker) extension(n int, fixed bool) (any, error) {
 		return date(float64(int64(be64(s[4:])))*1e3 + float64(be32(s))/1e6), nil
 	}
 	return []any{float64(kind), []byte(s)}, nil
-}
-
-func date(millis float64) any {
-	if s, ok := isoString(math.Trunc(millis)); ok {
-		return s
-	}
-	return nil
 }
 
 func be32(s string) uint32 { return binary.BigEndian.Uint32([]byte(s)) }

@@ -1,4 +1,4 @@
-package cluster
+package js
 
 import (
 	"encoding/binary"
@@ -6,31 +6,42 @@ import (
 	"time"
 )
 
-// packer is one of the two MessagePack dialects Node's adapters speak.
-type packer struct {
-	// stock is @msgpack/msgpack, of the streams adapter. It keeps undefined
-	// members, as nil, and writes numbers that are no safe integers as floats.
-	// Otherwise it is notepack.io, of the other adapters.
-	stock bool
-}
+// packer is one of the MessagePack dialects of Node's packages.
+type packer int
 
-// appendMsgpack writes v as notepack.io 3 does, byte for byte: whole numbers
-// always as integers, the shortest widths, undefined as nil.
-func appendMsgpack(b []byte, v any) ([]byte, error) { return packer{}.value(b, v, 0) }
+const (
+	notepack3 packer = iota // of the classic and the sharded adapter
+	notepack2               // of socket.io-msgpack-parser
+	msgpack2                // @msgpack/msgpack, of the streams adapter
+)
 
-// appendStockMsgpack writes v as @msgpack/msgpack 2.8 does.
-func appendStockMsgpack(b []byte, v any) ([]byte, error) { return packer{stock: true}.value(b, v, 0) }
+// AppendNotepack writes v as notepack.io 3 does, byte for byte: whole numbers
+// always as integers, the shortest widths, undefined as nil and no member.
+func AppendNotepack(b []byte, v any) ([]byte, error) { return notepack3.value(b, v, 0) }
+
+// AppendNotepack2 writes v as notepack.io 2.2 does, which has extensions of its
+// own for undefined, members too, and for dates.
+func AppendNotepack2(b []byte, v any) ([]byte, error) { return notepack2.value(b, v, 0) }
+
+// AppendMsgpack writes v as @msgpack/msgpack 2.8 does: numbers that are no safe
+// integers as floats, undefined members as nil.
+func AppendMsgpack(b []byte, v any) ([]byte, error) { return msgpack2.value(b, v, 0) }
 
 func (p packer) value(b []byte, v any, depth int) ([]byte, error) {
-	if depth > maxDepth {
-		return nil, errTooDeep
+	if depth > MaxDepth {
+		return nil, ErrTooDeep
 	}
 	v, err := normal(v)
 	if err != nil {
 		return nil, err
 	}
 	switch v := v.(type) {
-	case nil, undefined:
+	case nil:
+		return append(b, 0xc0), nil
+	case Undefined:
+		if p == notepack2 {
+			return append(b, 0xd4, 0, 0), nil
+		}
 		return append(b, 0xc0), nil
 	case bool:
 		if v {
@@ -44,7 +55,7 @@ func (p packer) value(b []byte, v any, depth int) ([]byte, error) {
 	case []byte:
 		return packBytes(b, v), nil
 	case time.Time:
-		return packDate(b, v), nil
+		return p.date(b, v), nil
 	case []string:
 		b = packLength(b, len(v), 0x90, 0xdc)
 		for _, e := range v {
@@ -61,31 +72,31 @@ func (p packer) value(b []byte, v any, depth int) ([]byte, error) {
 		return b, nil
 	case map[string]any:
 		b = packLength(b, len(v), 0x80, 0xde)
-		for _, k := range keysOf(v) {
+		for _, k := range Keys(v) {
 			if b, err = p.value(packString(b, k), v[k], depth+1); err != nil {
 				return nil, err
 			}
 		}
 		return b, nil
-	case object:
+	case Object:
 		n := 0
 		for _, m := range v {
-			if p.stock || m.value != (undefined{}) {
+			if p != notepack3 || m.Value != any(Undefined{}) {
 				n++
 			}
 		}
 		b = packLength(b, n, 0x80, 0xde)
 		for _, m := range v {
-			if !p.stock && m.value == (undefined{}) {
+			if p == notepack3 && m.Value == any(Undefined{}) {
 				continue
 			}
-			if b, err = p.value(packString(b, m.key), m.value, depth+1); err != nil {
+			if b, err = p.value(packString(b, m.Key), m.Value, depth+1); err != nil {
 				return nil, err
 			}
 		}
 		return b, nil
 	}
-	return nil, errMalformed
+	return nil, ErrMalformed
 }
 
 // packLength writes the head of an array or a map.
@@ -100,7 +111,7 @@ func packLength(b []byte, n int, fix, wide byte) []byte {
 }
 
 func packString(b []byte, s string) []byte {
-	s = validUTF8(s)
+	s = WellFormed(s)
 	switch n := len(s); {
 	case n < 0x20:
 		b = append(b, 0xa0|byte(n))
@@ -133,7 +144,7 @@ func (p packer) number(b []byte, f float64) []byte {
 	}
 	// notepack writes whole numbers of more than 64 bits as integers too, which
 	// garbles them; as floats every reader gets them right.
-	if math.Floor(f) != f || f >= 1<<64 || f < -1<<63 || (p.stock && math.Abs(f) >= 1<<53) {
+	if math.Floor(f) != f || f >= 1<<64 || f < -1<<63 || (p == msgpack2 && math.Abs(f) >= 1<<53) {
 		return binary.BigEndian.AppendUint64(append(b, 0xcb), math.Float64bits(f))
 	}
 	if f >= 0 {
@@ -162,9 +173,12 @@ func (p packer) number(b []byte, f float64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, 0xd3), uint64(int64(f)))
 }
 
-// packDate writes a JavaScript Date, which counts whole milliseconds.
-func packDate(b []byte, t time.Time) []byte {
+// date writes a JavaScript Date, which counts whole milliseconds.
+func (p packer) date(b []byte, t time.Time) []byte {
 	ms := t.UnixMilli()
+	if p == notepack2 {
+		return binary.BigEndian.AppendUint64(append(b, 0xd7, 0), uint64(ms))
+	}
 	s := ms / 1000
 	if ms%1000 < 0 {
 		s--

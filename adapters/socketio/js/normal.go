@@ -1,4 +1,4 @@
-package cluster
+package js
 
 import (
 	"bytes"
@@ -8,12 +8,16 @@ import (
 	"time"
 )
 
+// Of turns a Go value into one of this package, as far down as it takes; an
+// error is encoding/json's.
+func Of(v any) (any, error) { return normal(v) }
+
 // normal reduces a Go value to what the encoders know: nil, bool, float64,
-// string, []byte, time.Time, []any, []string, map[string]any, object and
-// undefined. Anything else goes by way of its JSON, members in their order.
+// string, []byte, time.Time, []any, []string, map[string]any, Object and
+// Undefined. Anything else goes by way of its JSON, members in their order.
 func normal(v any) (any, error) {
 	switch v := v.(type) {
-	case nil, bool, float64, string, []byte, time.Time, []any, []string, map[string]any, object, undefined:
+	case nil, bool, float64, string, []byte, time.Time, []any, []string, map[string]any, Object, Undefined:
 		return v, nil
 	case int:
 		return float64(v), nil
@@ -78,8 +82,8 @@ func throughJSON(v any) (any, error) {
 
 // orderedJSON reads one value and keeps the order of members.
 func orderedJSON(d *json.Decoder, depth int) (any, error) {
-	if depth > maxDepth {
-		return nil, errTooDeep
+	if depth > MaxDepth {
+		return nil, ErrTooDeep
 	}
 	t, err := d.Token()
 	if err != nil {
@@ -98,7 +102,7 @@ func orderedJSON(d *json.Decoder, depth int) (any, error) {
 		_, err := d.Token()
 		return list, err
 	case json.Delim('{'):
-		var o object
+		var b builder
 		for d.More() {
 			k, err := d.Token()
 			if err != nil {
@@ -109,10 +113,10 @@ func orderedJSON(d *json.Decoder, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			o = append(o, member{key, e})
+			b.set(key, e)
 		}
 		_, err := d.Token()
-		return o, err
+		return b.object(), err
 	}
 	return t, nil
 }
