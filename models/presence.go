@@ -22,6 +22,14 @@ type Absence struct {
 	Back time.Time
 }
 
+// Arrival is what presence knew of a user at the moment a socket of theirs came.
+type Arrival struct {
+	Others int // other sockets that counted
+	// Absence is the note on the user; Noted says whether there was one.
+	Absence Absence
+	Noted   bool
+}
+
 // Departure is one socket leaving for good.
 type Departure struct {
 	UserID   UserID

@@ -15,14 +15,16 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	// while we look the chats up still finds the socket; in presence before the
 	// look-up, so does one from a Node pod, which knows sockets only by id.
 	door.Identify(user)
-	others, err := s.Presence.Add(ctx, user, socket)
+	came := s.now()
+	arrival, err := s.Presence.Add(ctx, user, socket)
 	if err != nil {
-		s.undo(ctx, user, socket)
+		s.undo(ctx, user, socket, unknown, came)
 		return nil, err
 	}
+	others := arrival.Others
 	defer func() {
 		if err != nil {
-			s.undo(ctx, user, socket)
+			s.undo(ctx, user, socket, others, came)
 		}
 	}()
 
@@ -46,7 +48,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	if recovering {
 		had = &back.had
 	}
-	missed, whole, err := s.welcome(ctx, user, socket, ids, others, had)
+	missed, whole, err := s.welcome(ctx, user, socket, ids, arrival, came, had)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"slices"
 
 	"parley/models"
 )
@@ -11,12 +12,16 @@ import (
 func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
-	s.leaveWord(ctx, d)
+	word := s.word(d)
 	absence := s.ended(d)
 	// The note goes first: whoever connects the moment the set is empty must
 	// find since when it is.
 	if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
 		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
+	}
+	// And its client, the moment the socket does not count any more, its word.
+	if d.Session != "" && word.UserID != "" {
+		s.keepSession(ctx, d.Session, word)
 	}
 	removed, left, err := s.Presence.Remove(ctx, d.UserID, d.SocketID)
 	if err != nil {
@@ -32,11 +37,15 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
-	absence := s.ended(d)
-	if left == 0 {
-		if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
-			s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
+	if w, ok := s.takeRefused(d.SocketID); ok { // it had not come
+		if left == 0 {
+			s.lastLeft(ctx, d.UserID, d.SocketID, w.at)
 		}
+		return
+	}
+	absence := s.ended(d)
+	if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
+		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
 	}
 	s.left(ctx, d, absence, true, left)
 }
@@ -44,7 +53,7 @@ func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 // Restored is for a live socket that presence had lost, because Redis lost its
 // data or because its pod was taken for dead, and has put back.
 func (s *Service) Restored(ctx context.Context, user models.UserID, socket models.SocketID, others int) {
-	if err := s.Presence.ForgetAway(ctx, user, socket); err != nil {
+	if err := s.Presence.ForgetAway(ctx, user, socket, 0); err != nil {
 		s.Logger.Warn("absence not forgotten", "user", user, "error", err)
 	}
 	if others > 0 {
@@ -77,44 +86,22 @@ func (s *Service) ended(d models.Departure) models.Absence {
 	switch {
 	case ok && (!d.Welcomed || !d.At.After(w.at)):
 		// Of its backlog it may have been sent a part.
-		w.absence.Seen = append(w.absence.Seen, d.Seen...)
+		w.absence.Seen = newest(w.absence.Seen, d.Seen)
 		return w.absence
 	case ok && d.At.Sub(w.at) < Slack: // what came before it is still within reach
-		d.Seen = append(d.Seen, w.known...)
+		d.Seen = newest(w.known, d.Seen)
 	}
 	return models.Absence{Since: d.At, Seen: d.Seen}
 }
 
-// undo takes back what a Connect that failed has left, whatever became of its
-// ctx. An absence it had ended goes on.
-func (s *Service) undo(ctx context.Context, user models.UserID, socket models.SocketID) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
-	defer cancel()
-	w, welcomed := s.takeWelcome(socket)
-	if welcomed {
-		if err := s.Presence.MarkAway(ctx, user, socket, w.absence); err != nil {
-			s.Logger.Warn("absence not restored", "user", user, "error", err)
-		}
-	}
-	_, left, err := s.Presence.Remove(ctx, user, socket)
-	if err != nil {
-		s.Logger.Warn("socket not taken out of presence yet", "user", user, "socket", socket, "error", err)
-		return
-	}
-	if !welcomed {
-		return
-	}
-	if left > 0 {
-		err = s.Presence.ForgetAway(ctx, user, socket)
-	} else {
-		err = s.Absences.SaveAbsence(ctx, user, w.absence)
-	}
-	if err != nil {
-		s.Logger.Warn("absence not restored", "user", user, "error", err)
-	}
+// newest joins what was seen before and since: of a client that comes and goes
+// without end, only so many.
+func newest(before, since []models.MessageID) []models.MessageID {
+	all := append(slices.Clone(before), since...)
+	return all[max(0, len(all)-seenLimit):]
 }
 
-func (s *Service) takeWelcome(socket models.SocketID) (welcomed, bool) {
+func (s *Service) takeWelcome(socket models.SocketID) (entrance, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w, ok := s.welcomes[socket]
@@ -124,7 +111,9 @@ func (s *Service) takeWelcome(socket models.SocketID) (welcomed, bool) {
 
 func (s *Service) left(ctx context.Context, d models.Departure, absence models.Absence, removed bool, left int) {
 	if left > 0 {
-		if err := s.Presence.ForgetAway(ctx, d.UserID, d.SocketID); err != nil {
+		// Not at once: who is left may be the page that was loaded again, and is
+		// just being let in.
+		if err := s.Presence.ForgetAway(ctx, d.UserID, d.SocketID, s.Limits.ReloadPatience); err != nil {
 			s.Logger.Warn("absence not forgotten", "user", d.UserID, "error", err)
 		}
 		return

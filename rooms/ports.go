@@ -61,8 +61,8 @@ type Absences interface {
 
 // Presence is who has which sockets, over all pods.
 type Presence interface {
-	// Add puts the socket into the user's set and says how many others were in it.
-	Add(ctx context.Context, user models.UserID, socket models.SocketID) (others int, err error)
+	// Add puts the socket into the user's set and says what was there just then.
+	Add(ctx context.Context, user models.UserID, socket models.SocketID) (models.Arrival, error)
 	// Remove takes it out; removed is false where it was not in.
 	Remove(ctx context.Context, user models.UserID, socket models.SocketID) (removed bool, left int, err error)
 	Count(ctx context.Context, user models.UserID) (int, error)
@@ -77,9 +77,17 @@ type Presence interface {
 	// is forgotten after keep, so that devices that come at once share it and
 	// later ones do not.
 	MarkBack(ctx context.Context, user models.UserID, absence models.Absence, keep time.Duration) error
-	// ForgetAway drops the note if it is still the one made on behalf of by: the
-	// user turned out to have other sockets.
-	ForgetAway(ctx context.Context, user models.UserID, by models.SocketID) error
+	// ForgetAway drops the note after keep if it is still the one made on behalf
+	// of by: the user turned out to have other sockets. Until then whoever comes
+	// is taken for the device that left.
+	ForgetAway(ctx context.Context, user models.UserID, by models.SocketID, keep time.Duration) error
+}
+
+// Census is what can be known of users while others than Parley serve them.
+type Census interface {
+	// LastOnline is when the user was last seen to have a socket on a pod that
+	// is none of Parley's; ok is false where they were not seen.
+	LastOnline(user models.UserID) (at time.Time, ok bool)
 }
 
 // Sessions remembers sockets that left for the clients that come back.

@@ -136,17 +136,18 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// leaveWord keeps what is known of a socket that leaves, for its client.
-func (s *Service) leaveWord(ctx context.Context, d models.Departure) {
+// word is what is known of a socket that leaves, for its client; its UserID is
+// empty where nothing is.
+func (s *Service) word(d models.Departure) models.Session {
 	s.mu.Lock()
 	w, ok := s.welcomes[d.SocketID]
 	s.mu.Unlock()
-	if !ok || d.Session == "" {
-		return
+	if !ok {
+		return models.Session{}
 	}
-	s.keepSession(ctx, d.Session, models.Session{
+	return models.Session{
 		UserID: d.UserID, Over: d.Deliberate, Before: w.absence, Sent: d.Sent, Backlog: d.Backlog, From: d.SentFrom,
-	})
+	}
 }
 
 func (s *Service) keepSession(ctx context.Context, id models.SessionID, session models.Session) {

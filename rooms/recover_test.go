@@ -85,6 +85,7 @@ func TestRecoveryOfARecovery(t *testing.T) {
 
 func TestRecoveryWaitsForTheSocketThatHoldsTheSession(t *testing.T) {
 	w := newWorld(t)
+	w.svc.Limits.RecoveryPatience = 10 * time.Second // the socket leaves in its own time
 	chat := w.chat("ann", "bob")
 	w.connect("bob", "dead")
 	session := models.NewSessionID("bob", w.now())

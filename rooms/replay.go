@@ -16,11 +16,17 @@ const Slack = 10 * time.Second
 // recentLimit bounds how many messages of the last Slack are told apart.
 const recentLimit = 1000
 
-// welcomed is what a socket was let in with.
-type welcomed struct {
+// seenLimit bounds how many of a departure are remembered.
+const seenLimit = 2000
+
+// entrance is what a socket was let in with.
+type entrance struct {
 	at time.Time
 	// absence goes on if the socket turns out never to have heard anything.
 	absence models.Absence
+	// refused is one that was not let in, but is still in presence; at is when it
+	// came, and the rest is empty.
+	refused bool
 	// known are the messages from shortly before at that the user need not be
 	// sent again: seen by an earlier socket or another device, or in the backlog.
 	known []models.MessageID
@@ -32,8 +38,9 @@ type welcomed struct {
 // Where it is known what the client had, that decides. Otherwise only a user who
 // had no socket missed anything; but devices that come together cannot all be
 // first, so those close behind the first share its absence.
-func (s *Service) welcome(ctx context.Context, user models.UserID, socket models.SocketID, chats []models.ChatID, others int, had *models.Absence) (missed []models.Message, whole bool, err error) {
-	absence, known, err := s.absence(ctx, user)
+func (s *Service) welcome(ctx context.Context, user models.UserID, socket models.SocketID, chats []models.ChatID, arrival models.Arrival, came time.Time, had *models.Absence) (missed []models.Message, whole bool, err error) {
+	others := arrival.Others
+	absence, known, err := s.endedBy(ctx, user, arrival, came)
 	if err != nil {
 		return nil, false, err
 	}
@@ -52,6 +59,7 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, socket models
 		if since, err = s.Absences.Installed(ctx); err != nil {
 			return nil, false, err
 		}
+		since = later(since, s.served(user, others))
 		absence.Since = since
 	}
 	before := models.Absence{Since: absence.Since, Seen: absence.Seen}
@@ -62,8 +70,25 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, socket models
 	if err != nil {
 		return nil, false, err
 	}
-	s.remember(socket, welcomed{at: now, absence: before, known: append(slices.Clone(before.Seen), recent(missed, now)...)})
+	if had == nil && others > 0 && !absence.Back.IsZero() && len(missed) > 0 {
+		if left, found, err := s.parting(ctx, user); err != nil {
+			return nil, false, err
+		} else if found {
+			before = left
+			if missed, whole, err = s.missed(ctx, chats, left.Since.Add(-Slack), left.Seen); err != nil {
+				return nil, false, err
+			}
+		}
+	}
+	s.remember(socket, entrance{at: now, absence: before, known: append(slices.Clone(before.Seen), recent(missed, now)...)})
 	if others > 0 {
+		if known && absence.Back.IsZero() && now.Sub(absence.Since) > s.Limits.ReplayGrace {
+			// Nobody forgot that note; let those that come later not find it.
+			absence.Back = now
+			if err := s.Presence.MarkBack(ctx, user, absence, s.Limits.ReplayGrace); err != nil {
+				s.Logger.Warn("return not noted", "user", user, "error", err)
+			}
+		}
 		return missed, whole, nil
 	}
 	absence.Back = now
@@ -73,10 +98,28 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, socket models
 	return missed, whole, s.Presence.MarkBack(ctx, user, absence, s.Limits.ReplayGrace)
 }
 
+// served is until when pods that keep no books, Node's, have served a user who
+// comes from them; zero where that is not known. While others count as online
+// it is not: they may be what a pod that died has left behind.
+func (s *Service) served(user models.UserID, others int) time.Time {
+	at, ok := s.Census.LastOnline(user)
+	if !ok || others > 0 {
+		return time.Time{}
+	}
+	return at.Add(-s.Limits.Unheard)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // welcomeBeside lets in a further device. It missed nothing, but should it be
 // the last to leave, soon, it must be known what the others had by now.
 func (s *Service) welcomeBeside(ctx context.Context, socket models.SocketID, chats []models.ChatID, now time.Time) error {
-	w := welcomed{at: now, absence: models.Absence{Since: now}}
+	w := entrance{at: now, absence: models.Absence{Since: now}}
 	if s.Limits.Replay > 0 && len(chats) > 0 {
 		messages, err := s.Messages.Since(ctx, chats, now.Add(-Slack), recentLimit)
 		if err != nil {
@@ -100,10 +143,42 @@ func recent(messages []models.Message, now time.Time) []models.MessageID {
 	return ids
 }
 
-func (s *Service) remember(socket models.SocketID, w welcomed) {
+func (s *Service) remember(socket models.SocketID, w entrance) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.welcomes[socket] = w
+}
+
+// endedBy returns the absence from which the socket that arrived comes back.
+func (s *Service) endedBy(ctx context.Context, user models.UserID, arrival models.Arrival, came time.Time) (models.Absence, bool, error) {
+	switch {
+	case arrival.Others > 0:
+		// A socket that was about to leave has noted since when its user is away,
+		// or does so only now; its pod forgets that soon after it sees this one,
+		// which nevertheless may be all the user has.
+		absence, found, err := s.Presence.Away(ctx, user)
+		if err != nil || found {
+			return absence, found, err
+		}
+		if arrival.Noted && arrival.Absence.Back.IsZero() {
+			return arrival.Absence, true, nil
+		}
+	case arrival.Noted && arrival.Absence.Back.IsZero():
+		// Who came behind it may have been quicker, and even be gone again: what
+		// was noted when this one came is what counts.
+		return arrival.Absence, true, nil
+	default:
+		// The last one is out of the set, but whoever took it out, for a pod that
+		// died, notes that only now.
+		absence, found, err := s.Presence.Away(ctx, user)
+		if err != nil || found && absence.Back.IsZero() && !absence.Since.After(came) {
+			return absence, found, err
+		}
+		if arrival.Noted {
+			return arrival.Absence, true, nil
+		}
+	}
+	return s.Absences.Absence(ctx, user)
 }
 
 // absence asks Redis first, which is quick and sees every pod's last word, then

@@ -50,6 +50,39 @@ func TestReplayToSomebodyNeverSeenBeginsAtInstallation(t *testing.T) {
 	same(t, "second device an hour later", w.connect("bob", "b2"))
 }
 
+// Somebody Node has served so far: what came until a dead connection would have
+// been noticed there was theirs already.
+func TestReplayToSomebodyWhoComesFromNode(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		online time.Duration // before the connect; 0 for never seen
+		others []models.SocketID
+		want   []string
+	}{
+		{"seen online a minute ago", time.Minute, nil, []string{"late", "later"}},
+		{"seen online just now", time.Second, nil, []string{"later"}},
+		{"never seen", 0, nil, []string{"early", "late", "later"}},
+		{"seen online, and a socket still counts", time.Second, []models.SocketID{"node"}, []string{"early", "late", "later"}},
+		{"seen online before Parley came", 24 * time.Hour, nil, []string{"early", "late", "later"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			chat := w.chat("ann", "bob")
+			w.send("ann", chat, "early")
+			w.advance(time.Hour)
+			w.send("ann", chat, "late")
+			w.advance(time.Minute)
+			w.send("ann", chat, "later")
+			w.advance(30 * time.Second)
+			w.sockets["bob"] = tc.others
+			if tc.online > 0 {
+				w.census = map[models.UserID]time.Time{"bob": w.now().Add(-tc.online)}
+			}
+			same(t, tc.name, w.connect("bob", "b1"), tc.want...)
+		})
+	}
+}
+
 func TestReplayCrossesTheMomentOfLeaving(t *testing.T) {
 	// Time-stamped before bob left, emitted after: he was never sent it.
 	w := newWorld(t)
@@ -95,13 +128,7 @@ func TestReplayLimitKeepsTheNewestOldestFirst(t *testing.T) {
 }
 
 func TestSocketThatNeverHeardItsBacklogEndsNoAbsence(t *testing.T) {
-	w := newWorld(t)
-	chat := w.chat("ann", "bob")
-	w.connect("bob", "b0")
-	w.disconnect("bob", "b0")
-	w.advance(time.Minute)
-	w.send("ann", chat, "missed")
-	w.advance(time.Minute)
+	w, chat := awayWorld(t)
 	t.Run("left before it was sent", func(t *testing.T) {
 		w.connect("bob", "b1")
 		w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "b1", At: w.now()})
@@ -114,6 +141,12 @@ func TestSocketThatNeverHeardItsBacklogEndsNoAbsence(t *testing.T) {
 		w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "b2", At: at, Reason: "ping timeout", Welcomed: true})
 		same(t, "again", w.connect("bob", "b3"), "missed")
 	})
+	t.Run("silent since it took a part of it", func(t *testing.T) {
+		at := w.svc.now()
+		w.send("ann", chat, "not taken")
+		w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "b3", At: at, Welcomed: true, Seen: []models.MessageID{w.messages[0].ID}})
+		same(t, "the rest", w.connect("bob", "b4"), "not taken")
+	})
 }
 
 func TestFailedConnectLeavesNothingAndForgetsNothing(t *testing.T) {
@@ -125,6 +158,9 @@ func TestFailedConnectLeavesNothingAndForgetsNothing(t *testing.T) {
 			w.disconnect("bob", "b0")
 			w.advance(time.Minute)
 			w.send("ann", chat, "missed")
+			if op == "away" {
+				clear(w.noted) // else the note read on arrival decides, and nobody asks again
+			}
 			before := len(w.emitted)
 			w.failing(op, errAway)
 			w.advance(time.Minute)
@@ -225,4 +261,20 @@ func TestWhatAnEarlierSocketOrAnotherDeviceHadIsNotSentAgain(t *testing.T) {
 		w.send("ann", chat, "missed")
 		same(t, "back", w.connect("bob", "phone again"), "missed")
 	})
+}
+
+// The old page's pod has noted the absence and forgets it again as soon as it
+// sees the new page's socket, which is all the user has.
+func TestReloadWhoseOldSocketForgetsItsNote(t *testing.T) {
+	w := newWorld(t)
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "b1")
+	w.advance(time.Second) // well within the grace of the first device
+	seen := w.send("ann", chat, "seen")
+	w.advance(100 * time.Millisecond)
+	if err := (presence{w}).MarkAway(context.Background(), "bob", "b1", models.Absence{Since: w.now(), Seen: []models.MessageID{seen.ID}}); err != nil {
+		t.Fatal(err)
+	}
+	w.onAdd = func(user models.UserID) { delete(w.noted, user) }
+	same(t, "the new page", w.connect("bob", "b2"))
 }

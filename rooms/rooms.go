@@ -23,6 +23,7 @@ type Options struct {
 	Requests Requests
 	Absences Absences
 	Presence Presence
+	Census   Census
 	Sessions Sessions
 	Hub      Hub
 	Media    Media
@@ -44,10 +45,15 @@ type Limits struct {
 	Recovery     time.Duration // how long a client may come back to its session; 0 is never
 	// RecoveryPatience is how long a socket that holds the session may take to go.
 	RecoveryPatience time.Duration
-	ClaimPatience    time.Duration // how long a retry waits for the first try
-	ClaimLease       time.Duration // after which a claim counts as abandoned
-	StoreTimeout     time.Duration // storing and publishing, once begun
-	PresenceTimeout  time.Duration // taking a socket out of presence
+	// ReloadPatience is how long the old page's socket may take to go when a page
+	// is loaded again, before the new one's counts as a further device.
+	ReloadPatience time.Duration
+	ClaimPatience  time.Duration // how long a retry waits for the first try
+	ClaimLease     time.Duration // after which a claim counts as abandoned
+	// Unheard is how long a connection may be dead before its pod notices.
+	Unheard         time.Duration
+	StoreTimeout    time.Duration // storing and publishing, once begun
+	PresenceTimeout time.Duration // taking a socket out of presence
 }
 
 // Service does it. It is safe for concurrent use.
@@ -59,7 +65,7 @@ type Service struct {
 	mu sync.Mutex
 	// welcomes remembers what each live socket was let in with: one that dies
 	// before it has heard anything leaves its user as absent as before.
-	welcomes map[models.SocketID]welcomed
+	welcomes map[models.SocketID]entrance
 
 	receipts chan receipt
 }
@@ -72,7 +78,7 @@ const receiptQueue = 4096
 func New(o Options) *Service {
 	return &Service{
 		Options:  o,
-		welcomes: map[models.SocketID]welcomed{},
+		welcomes: map[models.SocketID]entrance{},
 		receipts: make(chan receipt, receiptQueue),
 	}
 }

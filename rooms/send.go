@@ -153,8 +153,9 @@ func (s *Service) compose(d models.Draft, urls []string) []models.Message {
 	return messages
 }
 
-// handOver bounds how long an answer waits for the other pods' sake.
-const handOver = 250 * time.Millisecond
+// handOver bounds how long an answer waits for the other pods' sake. It ends at
+// once where they cannot be reached; this is for a Redis that is only slow.
+const handOver = time.Second
 
 // publish tells the chat, in order, and queues the delivery receipts. It waits
 // until the messages are on their way to the other pods: a sender who goes on at

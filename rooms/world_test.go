@@ -39,6 +39,8 @@ type world struct {
 	ids      int
 	dropped  map[string]int
 	sessions map[models.SessionID]models.Session
+	census   map[models.UserID]time.Time
+	onAdd    func(models.UserID)    // what happens right after a socket was added; it has mu
 	onPart   func(models.SessionID) // what the socket that holds a session does when told to go
 }
 
@@ -64,15 +66,22 @@ func newWorld(t *testing.T) *world {
 		sessions: map[models.SessionID]models.Session{},
 	}
 	w.svc = New(Options{
-		Chats: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Sessions: w, Hub: hub{w},
+		Chats: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Hub: hub{w},
 		Media: w, IDs: w, Metrics: w, Logger: slog.New(slog.DiscardHandler), Now: w.now,
 		Limits: Limits{
 			TextBytes: 100, Files: 3, Participants: 4, NameBytes: 20, Replay: 5, ReplayGrace: 5 * time.Second,
-			Recovery: 2 * time.Minute, RecoveryPatience: 50 * time.Millisecond,
+			Unheard: 45 * time.Second, Recovery: 2 * time.Minute, RecoveryPatience: 50 * time.Millisecond, ReloadPatience: 50 * time.Millisecond,
 			ClaimPatience: time.Second, ClaimLease: 30 * time.Second, StoreTimeout: time.Second, PresenceTimeout: time.Second,
 		},
 	})
 	return w
+}
+
+func (w *world) LastOnline(user models.UserID) (time.Time, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	at, ok := w.census[user]
+	return at, ok
 }
 
 func (w *world) now() time.Time {
@@ -374,12 +383,16 @@ func (a absences) Installed(context.Context) (time.Time, error) {
 // presence is Redis.
 type presence struct{ *world }
 
-func (p presence) Add(_ context.Context, u models.UserID, s models.SocketID) (int, error) {
+func (p presence) Add(ctx context.Context, u models.UserID, s models.SocketID) (models.Arrival, error) {
+	absence, noted, _ := p.Away(ctx, u)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	others := len(p.sockets[u])
+	arrival := models.Arrival{Others: len(p.sockets[u]), Absence: absence, Noted: noted}
 	p.sockets[u] = append(p.sockets[u], s)
-	return others, p.failure("add")
+	if p.onAdd != nil {
+		p.onAdd(u)
+	}
+	return arrival, p.failure("add")
 }
 
 func (p presence) Remove(_ context.Context, u models.UserID, s models.SocketID) (bool, int, error) {
@@ -442,11 +455,16 @@ func (p presence) MarkBack(_ context.Context, u models.UserID, a models.Absence,
 	return p.failure("markBack")
 }
 
-func (p presence) ForgetAway(_ context.Context, u models.UserID, by models.SocketID) error {
+func (p presence) ForgetAway(_ context.Context, u models.UserID, by models.SocketID, keep time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.noted[u].by == by {
-		delete(p.noted, u)
+	if n, ok := p.noted[u]; ok && n.by == by {
+		n.until = p.clock.Add(keep)
+		if keep == 0 {
+			delete(p.noted, u)
+		} else {
+			p.noted[u] = n
+		}
 	}
 	return nil
 }

@@ -1,12 +1,24 @@
 package server
 
 import (
+	"context"
 	"fmt"
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"parley/adapters/redis"
 	"parley/adapters/socketio/cluster"
 )
+
+// othersThanParley says whether more pods listen than Parley has.
+func othersThanParley(ctx context.Context, bus cluster.Bus, presence *redis.Presence) (bool, error) {
+	all, err := bus.Pods(ctx)
+	if err != nil {
+		return false, err
+	}
+	ours, err := presence.Pods(ctx)
+	return all > ours, err
+}
 
 // bus is how this pod speaks with the others about sockets.
 func (s *Server) bus(client goredis.UniversalClient) (cluster.Bus, error) {

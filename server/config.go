@@ -69,6 +69,7 @@ type Config struct {
 	ReplayGrace     time.Duration
 	RecoveryWindow  time.Duration // 0: no recovery
 	RequestTimeout  time.Duration
+	RedisTimeout    time.Duration
 	UploadTimeout   time.Duration
 	ShutdownTimeout time.Duration
 	DrainPause      time.Duration

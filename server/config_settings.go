@@ -115,6 +115,8 @@ func settings() []setting {
 			meaning: "time for a client to send a post with files", kind: duration(func(c *Config) *time.Duration { return &c.UploadTimeout }, shortest, 24*time.Hour)},
 		{name: "SHUTDOWN_TIMEOUT", section: "Times", def: "20s",
 			meaning: "time from SIGTERM to exit", kind: duration(func(c *Config) *time.Duration { return &c.ShutdownTimeout }, shortest, time.Hour)},
+		{name: "REDIS_TIMEOUT", section: "Times", def: "500ms",
+			meaning: "time one call to Redis may take before Redis counts as away", kind: duration(func(c *Config) *time.Duration { return &c.RedisTimeout }, shortest, 10*time.Second)},
 		{name: "READY_DELAY", section: "Times", def: "0s",
 			meaning: "time between readiness going red and clients being sent off", kind: duration(func(c *Config) *time.Duration { return &c.ReadyDelay }, 0, time.Hour)},
 		{name: "DRAIN_BATCH", section: "Times", def: "100",

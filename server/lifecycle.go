@@ -94,6 +94,7 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 	if herr != nil {
 		err = errors.Join(fmt.Errorf("finishing requests: %w", herr), httpServer.Close())
 	}
+	s.settlePresence(ctx)
 	if serr := s.sockets.Close(ctx); serr != nil {
 		err = errors.Join(err, fmt.Errorf("closing the sockets: %w", serr))
 	}

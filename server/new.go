@@ -31,10 +31,18 @@ const (
 	// messages under the same ids, and pods do not send a message twice.
 	claimPatience = 10 * time.Second
 	claimLease    = 4 * time.Second
-	// A pod that is alive lets a socket go well within this.
-	recoveryPatience = 500 * time.Millisecond
-	storeTimeout     = 15 * time.Second
-	presenceTimeout  = 5 * time.Second
+	// A pod that is alive lets a socket go well within this, be it ever so busy.
+	// Clients of pods that died wait so long, and those whose session is over
+	// while another device is online.
+	recoveryPatience = time.Second
+	// A page's old socket and its new one may race; a pod sees the old one go
+	// within milliseconds, a busy one within this.
+	reloadPatience = 500 * time.Millisecond
+	// How often, in the time a dead connection may go unnoticed, the census looks.
+	censusPart = 10
+
+	storeTimeout    = 15 * time.Second
+	presenceTimeout = 5 * time.Second
 )
 
 // New builds a pod from the bottom up. What it has opened is closed again if a
@@ -84,12 +92,18 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	s.onClose("presence", presence.Close)
+	s.settlePresence = presence.Settle
 	s.background = append(s.background, task{"presence", presence.Run})
 
 	bus, err := s.bus(client)
 	if err != nil {
 		return err
 	}
+	census := redis.NewCensus(redis.CensusOptions{
+		Client: client, Every: (cfg.PingInterval + cfg.PingTimeout) / censusPart, Logger: logger, Now: time.Now,
+		Needed: func(ctx context.Context) (bool, error) { return othersThanParley(ctx, bus, presence) },
+	})
+	s.background = append(s.background, task{"the census", census.Run})
 	bundles, err := web.Bundles("/socket.io/")
 	if err != nil {
 		return err
@@ -112,12 +126,13 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.rooms = rooms.New(rooms.Options{
 		Chats: database, Messages: database, Requests: database, Absences: database, IDs: database,
-		Presence: presence, Sessions: presence, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
+		Presence: presence, Census: census, Sessions: presence, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
 			TextBytes: cfg.MaxTextBytes, Files: cfg.MaxFiles, Participants: maxParticipants, NameBytes: maxNameBytes,
 			Replay: cfg.ReplayLimit, ReplayGrace: cfg.ReplayGrace,
-			Recovery: cfg.RecoveryWindow, RecoveryPatience: recoveryPatience, ClaimPatience: claimPatience, ClaimLease: claimLease,
-			StoreTimeout: storeTimeout, PresenceTimeout: presenceTimeout,
+			Recovery: cfg.RecoveryWindow, RecoveryPatience: recoveryPatience, ReloadPatience: reloadPatience,
+			ClaimPatience: claimPatience, ClaimLease: claimLease,
+			Unheard: cfg.PingInterval + cfg.PingTimeout, StoreTimeout: storeTimeout, PresenceTimeout: presenceTimeout,
 		},
 	})
 	s.background = append(s.background, task{"receipts", s.rooms.Run})
@@ -163,9 +178,9 @@ const embeddedPatience = 5 * time.Second
 
 func (s *Server) redisPatience() time.Duration {
 	if s.embeddedRedis {
-		return embeddedPatience
+		return max(embeddedPatience, s.cfg.RedisTimeout)
 	}
-	return 0 // the adapter's own
+	return s.cfg.RedisTimeout
 }
 
 func (s *Server) media() (*media.Spool, rooms.Media, error) {

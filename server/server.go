@@ -34,6 +34,7 @@ type Server struct {
 	store   store
 
 	pingRedis                    func(ctx context.Context) error
+	settlePresence               func(ctx context.Context)
 	embeddedMongo, embeddedRedis bool
 
 	handler  http.Handler

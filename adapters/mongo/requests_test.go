@@ -130,7 +130,7 @@ func TestInstalledIsTheFirstTime(t *testing.T) {
 		}
 		now = at(1000)
 	}
-	later, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String()})
+	later, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String(), OpTimeout: time.Minute})
 	must(t, err)
 	defer later.Close(t.Context())
 	if got, err := later.Installed(t.Context()); err != nil || !got.Equal(at(0)) {
@@ -138,7 +138,7 @@ func TestInstalledIsTheFirstTime(t *testing.T) {
 	}
 	_, err = f.raw.Collection("parley_state").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: "installed"}}, bson.D{{Key: "$set", Value: bson.D{{Key: "at", Value: "?"}}}})
 	must(t, err)
-	spoiled, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String()})
+	spoiled, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String(), OpTimeout: time.Minute})
 	must(t, err)
 	defer spoiled.Close(t.Context())
 	if _, err := spoiled.Installed(t.Context()); models.CodeOf(err) != models.CodeInternal {
@@ -152,7 +152,7 @@ func TestPodsStartingAtOnceAgree(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range got {
 		wg.Go(func() {
-			s, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String(), Now: func() time.Time { return at(i) }})
+			s, err := mongo.Open(t.Context(), mongo.Options{URI: f.uri.String(), OpTimeout: time.Minute, Now: func() time.Time { return at(i) }})
 			if err != nil {
 				t.Error(err)
 				return

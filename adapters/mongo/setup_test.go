@@ -80,7 +80,7 @@ type fixture struct {
 func open(t *testing.T, change func(*mongo.Options)) *fixture {
 	t.Helper()
 	f := &fixture{uri: freshURI(t), metrics: &metrics{}}
-	o := mongo.Options{URI: f.uri.String(), Metrics: f.metrics, OpTimeout: 10 * time.Second}
+	o := mongo.Options{URI: f.uri.String(), Metrics: f.metrics, OpTimeout: time.Minute}
 	if change != nil {
 		change(&o)
 	}

@@ -34,7 +34,8 @@ redis.call('DEL',KEYS[1])
 redis.call('HSET',KEYS[1],'since',ARGV[1],'seen',ARGV[2],'back',ARGV[3])
 redis.call('PEXPIRE',KEYS[1],ARGV[4])
 return 1`
-	forgetScript = `if redis.call('HGET',KEYS[1],'by')==ARGV[1] then return redis.call('DEL',KEYS[1]) end
+	// No time at all deletes.
+	forgetScript = `if redis.call('HGET',KEYS[1],'by')==ARGV[1] then return redis.call('PEXPIRE',KEYS[1],ARGV[2]) end
 return 0`
 )
 
@@ -60,10 +61,16 @@ func (p *Presence) Away(ctx context.Context, user models.UserID) (models.Absence
 		note, err = p.client.HGetAll(ctx, absenceKey(user)).Result()
 		return err
 	})
-	if err != nil || len(note) == 0 {
+	if err != nil {
 		return models.Absence{}, false, err
 	}
-	var absence models.Absence
+	return absenceOf(note)
+}
+
+func absenceOf(note map[string]string) (absence models.Absence, noted bool, err error) {
+	if len(note) == 0 {
+		return absence, false, nil
+	}
 	since, err := strconv.ParseInt(note["since"], 10, 64)
 	if err == nil {
 		absence.Since = time.UnixMicro(since).UTC()
@@ -96,10 +103,10 @@ func (p *Presence) MarkBack(ctx context.Context, user models.UserID, absence mod
 	})
 }
 
-// ForgetAway drops the note if it is still the one made on behalf of by.
-func (p *Presence) ForgetAway(ctx context.Context, user models.UserID, by models.SocketID) error {
+// ForgetAway drops the note after keep if it is still the one made on behalf of by.
+func (p *Presence) ForgetAway(ctx context.Context, user models.UserID, by models.SocketID, keep time.Duration) error {
 	return p.ask("forget_away", func() error {
-		return p.client.Eval(ctx, forgetScript, []string{absenceKey(user)}, string(by)).Err()
+		return p.client.Eval(ctx, forgetScript, []string{absenceKey(user)}, string(by), keep.Milliseconds()).Err()
 	})
 }
 

@@ -15,35 +15,42 @@ type counted struct {
 	count   int
 }
 
-// Add puts the socket into the user's set and says how many others were in it.
+// Add puts the socket into the user's set and says what was there just then.
 // After an error nothing stays behind: what may have been written is taken out
 // again, now or when Redis is back.
-func (p *Presence) Add(ctx context.Context, user models.UserID, socket models.SocketID) (int, error) {
+func (p *Presence) Add(ctx context.Context, user models.UserID, socket models.SocketID) (models.Arrival, error) {
 	e := p.sockets.lock(user, socket)
 	defer e.mu.Unlock()
 	if p.isClosed() {
 		if e.is(arriving) {
 			p.sockets.drop(e)
 		}
-		return 0, models.Refuse(models.CodeShuttingDown, "this pod is shutting down")
+		return models.Arrival{}, models.Refuse(models.CodeShuttingDown, "this pod is shutting down")
 	}
 	if e.user != user {
-		return 0, models.Internal(errors.New("a socket cannot belong to two users"))
+		return models.Arrival{}, models.Internal(errors.New("a socket cannot belong to two users"))
 	}
-	results, err := p.write(ctx, "add", []*entry{e})
+	var note *driver.MapStringStringCmd
+	results, err := p.write(ctx, "add", []*entry{e}, func(pipe driver.Pipeliner) { note = pipe.HGetAll(ctx, absenceKey(user)) })
+	arrival := models.Arrival{}
+	if err == nil {
+		arrival.Others = results[0].count
+		arrival.Absence, arrival.Noted, err = absenceOf(note.Val())
+	}
 	if err != nil {
 		if e.is(arriving) {
 			p.leaveLater(e)
 		}
-		return 0, err
+		return models.Arrival{}, err
 	}
 	p.sockets.arrive(e)
-	return results[0].count, nil
+	return arrival, nil
 }
 
 // write notes the sockets in the pod's hash and then adds them to their sets,
-// in this order: a pod that dies in between leaves notes, not ghosts.
-func (p *Presence) write(ctx context.Context, op string, entries []*entry) ([]counted, error) {
+// in this order: a pod that dies in between leaves notes, not ghosts. What also
+// asks for is looked up right behind.
+func (p *Presence) write(ctx context.Context, op string, entries []*entry, also ...func(driver.Pipeliner)) ([]counted, error) {
 	fields := make([]any, 0, 2*len(entries))
 	for _, e := range entries {
 		fields = append(fields, string(e.socket), string(e.user))
@@ -62,6 +69,15 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry) ([]co
 		}
 		for i, e := range entries {
 			commands[i] = pipe.Eval(ctx, addScript, []string{userKey(e.user)}, string(e.socket))
+		}
+		if p.clustered && len(also) > 0 { // right behind has to be right behind
+			if _, err := pipe.Exec(ctx); err != nil {
+				return err
+			}
+			pipe = p.client.Pipeline()
+		}
+		for _, ask := range also {
+			ask(pipe)
 		}
 		_, err := pipe.Exec(ctx)
 		return err

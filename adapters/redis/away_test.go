@@ -174,6 +174,47 @@ func TestAnswerGetsLost(t *testing.T) {
 	}
 }
 
+// The answer to an audit gets lost: what it put back is told by the next, and
+// what was not missing is not.
+func TestAnswerToAnAuditGetsLost(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"redis", "cluster"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			var url string
+			if kind == "redis" {
+				url = startServer(t).url()
+			} else {
+				url = "redis+cluster://" + startCluster(t).addr
+			}
+			direct, client := open(t, url), open(t, url)
+			line := &deaf{only: "eval"}
+			client.AddHook(line)
+			ctx := context.Background()
+			a := newPod(t, client, "a")
+			a.ttl = time.Minute // each call may take 2 s then
+			a.mustAdd(t, "u", "lost", "there")
+			if err := direct.SRem(ctx, "user:u:sockets", "lost").Err(); err != nil {
+				t.Fatal(err)
+			}
+			line.on.Store(true)
+			if err := a.restore(ctx); models.CodeOf(err) != models.CodeUnavailable {
+				t.Fatalf("restore: %v", err)
+			}
+			if m := members(t, direct, "u"); !slices.Equal(m, []string{"lost", "there"}) {
+				t.Fatalf("members %v", m)
+			}
+			line.on.Store(false)
+			for range 2 {
+				await(t, "an audit", func() bool { return a.restore(ctx) == nil })
+				if !slices.Equal(a.told.restored, []models.SocketID{"lost"}) || !slices.Equal(a.told.others, []int{1}) {
+					t.Errorf("told of %v with %v others", a.told.restored, a.told.others)
+				}
+			}
+		})
+	}
+}
+
 // A canceled caller does not leave a socket behind.
 func TestCanceledAdd(t *testing.T) {
 	t.Parallel()
@@ -187,5 +228,53 @@ func TestCanceledAdd(t *testing.T) {
 	await(t, "the entry to go", func() bool { return !a.sockets.knows("s") })
 	if m := members(t, client, "u"); len(m) != 0 {
 		t.Errorf("members %v", m)
+	}
+}
+
+// A Redis that is slow while this pod stops: it leaves nothing to the others.
+func TestCloseOfASlowRedis(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	direct := open(t, s.url())
+	client, err := Open(Options{URL: s.url(), Patience: patience}) // it is what is tested here
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() })
+	ctx := context.Background()
+	a := startPod(t, client, "a")
+	await(t, "a socket", func() bool { _, err := a.Add(ctx, "u", "a1"); return err == nil })
+	await(t, "the lease", func() bool { return direct.Exists(ctx, leaseKey("a")).Val() == 1 })
+	if err := direct.Do(ctx, "CLIENT", "PAUSE", (patience + 200*time.Millisecond).Milliseconds()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(ctx); err != nil {
+		t.Fatal(err)
+	}
+	left, err := direct.Keys(ctx, "*").Result()
+	if err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// A pod that stops tells what it still has to tell while it can.
+func TestSettle(t *testing.T) {
+	t.Parallel()
+	s := startServer(t)
+	client := open(t, s.url())
+	line := &deaf{}
+	client.AddHook(line)
+	a := newPod(t, client, "a") // its loops do not run
+	ctx := context.Background()
+	a.mustAdd(t, "u", "a1")
+	line.on.Store(true)
+	if _, _, err := a.Remove(ctx, "u", "a1"); models.CodeOf(err) != models.CodeUnavailable {
+		t.Fatalf("remove: %v", err)
+	}
+	line.on.Store(false)
+	a.Settle(ctx)
+	a.Settle(ctx)
+	if _, late, _ := a.told.counts(); late != 1 || a.sockets.leaving.Load() != 0 {
+		t.Errorf("told %d times, %d left to do", late, a.sockets.leaving.Load())
 	}
 }

@@ -7,6 +7,9 @@ import (
 	"parley/models"
 )
 
+// closeTries is how often Close asks a Redis that does not answer.
+const closeTries = 3
+
 // Close ends Run, takes the sockets that are still registered out of their
 // sets, and gives up the lease. Departures it has to make are told to OnLate.
 // What it cannot do, because Redis is away, another pod does when the lease ends.
@@ -23,9 +26,24 @@ func (p *Presence) Close(ctx context.Context) error {
 			return models.Unavailable("Redis", ctx.Err())
 		}
 	}
-	if err := p.closeSockets(ctx); err != nil {
-		return err
+	// What was done stays done, so that a call that only was slow costs another
+	// try and not another pod's work.
+	var err error
+	for range closeTries {
+		if err = p.closeSockets(ctx); err == nil {
+			if err = p.giveUp(ctx); err == nil {
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return err
+		}
 	}
+	return err
+}
+
+// giveUp takes this pod off the lists of those that are alive.
+func (p *Presence) giveUp(ctx context.Context) error {
 	return p.ask("close", func() error {
 		// The lease goes last: without it a reaper would look at the rest.
 		if err := p.client.Del(ctx, socketsKey(p.pod)).Err(); err != nil {
@@ -42,7 +60,7 @@ func (p *Presence) closeSockets(ctx context.Context) error {
 	all := p.sockets.list(arriving, live, leaving)
 	for start := 0; start < len(all); start += batchSize {
 		held := lockBatch(all[start:min(start+batchSize, len(all))], func(e *entry) bool {
-			if e.is(live) {
+			if e.is(live) && !e.owed {
 				e.owed, e.at = true, p.now()
 			}
 			return true

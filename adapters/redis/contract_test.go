@@ -43,7 +43,8 @@ func testSets(t *testing.T, client driver.UniversalClient, a, b *pod) {
 		socket models.SocketID
 		others int
 	}{{a, "s1", 0}, {a, "s1", 0}, {b, "s2", 1}, {a, "s3", 2}, {b, "s2", 2}} {
-		others, err := c.p.Add(ctx, user, c.socket)
+		arrival, err := c.p.Add(ctx, user, c.socket)
+		others := arrival.Others
 		if err != nil || others != c.others {
 			t.Fatalf("step %d: %d, %v", i, others, err)
 		}
@@ -103,7 +104,8 @@ func testRaces(t *testing.T, a, b *pod) {
 		for i := range 8 {
 			wg.Go(func() {
 				p := []*pod{a, b}[i%2]
-				others, err := p.Add(ctx, user, socketName(i))
+				arrival, err := p.Add(ctx, user, socketName(i))
+				others := arrival.Others
 				mu.Lock()
 				defer mu.Unlock()
 				if err != nil {
@@ -162,7 +164,7 @@ func testAbsences(t *testing.T, a, b *pod) {
 		}
 	}
 	wantNone("nothing noted")
-	do(a.ForgetAway(ctx, u, "s"))
+	do(a.ForgetAway(ctx, u, "s", 0))
 	do(a.MarkAway(ctx, u, "s1", models.Absence{Since: t0, Seen: []models.MessageID{"m1", "m2"}}))
 	want("away", t0, time.Time{}, "m1", "m2")
 	do(b.MarkAway(ctx, u, "s2", models.Absence{Since: t0.Add(-time.Microsecond), Seen: []models.MessageID{"m0"}}))
@@ -172,7 +174,7 @@ func testAbsences(t *testing.T, a, b *pod) {
 	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl < 29*24*time.Hour || ttl > absenceFor {
 		t.Errorf("the note ends in %v", ttl)
 	}
-	do(a.ForgetAway(ctx, u, "s1"))
+	do(a.ForgetAway(ctx, u, "s1", 0))
 	want("made on behalf of another", at(1), time.Time{}, "m3")
 	do(b.MarkBack(ctx, u, models.Absence{Since: at(-9), Back: t0}, time.Hour))
 	want("a return from before is late", at(1), time.Time{}, "m3")
@@ -181,15 +183,27 @@ func testAbsences(t *testing.T, a, b *pod) {
 	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl <= 0 || ttl > time.Hour {
 		t.Errorf("the note of one who is back ends in %v", ttl)
 	}
-	do(a.ForgetAway(ctx, u, "s3"))
+	do(a.ForgetAway(ctx, u, "s3", 0))
 	want("one who is back is not forgotten by an old departure", at(1), at(2), "m3")
 	do(b.MarkAway(ctx, u, "s4", models.Absence{Since: at(9)}))
 	want("away again", at(9), time.Time{})
 	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl < 29*24*time.Hour {
 		t.Errorf("the new note ends in %v", ttl)
 	}
-	do(b.ForgetAway(ctx, u, "s4"))
+	do(b.ForgetAway(ctx, u, "s4", 0))
 	wantNone("forgotten")
+	do(a.MarkAway(ctx, u, "s5", models.Absence{Since: at(10)}))
+	do(b.ForgetAway(ctx, u, "s5", time.Minute))
+	want("forgotten in a minute", at(10), time.Time{})
+	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl <= 0 || ttl > time.Minute {
+		t.Errorf("forgotten in %v", ttl)
+	}
+	do(b.MarkAway(ctx, u, "s6", models.Absence{Since: at(9)}))
+	want("of who leaves meanwhile the later time stays", at(10), time.Time{})
+	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl < 29*24*time.Hour {
+		t.Errorf("a note that is renewed ends in %v", ttl)
+	}
+	do(a.ForgetAway(ctx, u, "s6", 0))
 	do(a.MarkBack(ctx, u, models.Absence{Since: at(1), Back: at(2)}, time.Hour))
 	want("back from an absence the database knew", at(1), at(2))
 	do(a.MarkBack(ctx, u, models.Absence{Since: at(1), Back: at(3)}, 0))

@@ -18,6 +18,17 @@ func (p *Presence) Count(ctx context.Context, user models.UserID) (int, error) {
 	return int(n), err
 }
 
+// Pods counts the pods that keep presence as this one does, those that died a
+// moment ago among them.
+func (p *Presence) Pods(ctx context.Context) (int, error) {
+	var n int64
+	err := p.ask("pods", func() (err error) {
+		n, err = p.client.ZCard(ctx, podsKey).Result()
+		return err
+	})
+	return int(n), err
+}
+
 // Sockets returns the user's sockets on all pods, in no order.
 func (p *Presence) Sockets(ctx context.Context, user models.UserID) ([]models.SocketID, error) {
 	var members []string

@@ -30,6 +30,9 @@ type entry struct {
 	// until then to put their sockets back. Zero: at once.
 	due time.Time
 	at  time.Time // when it left
+	// missing: an audit found it not in its set, and nobody has been told that it
+	// is back.
+	missing bool
 }
 
 func (e *entry) is(s state) bool { return state(e.state.Load()) == s }
@@ -96,7 +99,7 @@ func (r *registry) arrive(e *entry) {
 	if e.is(leaving) {
 		r.leaving.Add(-1)
 	}
-	e.owed, e.due = false, time.Time{}
+	e.owed, e.due, e.missing = false, time.Time{}, false
 	e.set(live)
 }
 

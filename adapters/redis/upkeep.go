@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	driver "github.com/redis/go-redis/v9"
+
 	"parley/models"
 )
 
@@ -47,7 +49,7 @@ func (p *Presence) restore(ctx context.Context) error {
 			continue
 		}
 		bounded, cancel := p.opTimeout(ctx)
-		results, err := p.write(bounded, "restore", held)
+		results, err := p.putBack(bounded, held)
 		cancel()
 		unlock(held)
 		if err != nil {
@@ -68,6 +70,37 @@ func (p *Presence) restore(ctx context.Context) error {
 		p.logger.Info("presence: sockets put back", "sockets", restored)
 	}
 	return nil
+}
+
+// putBack writes entries whose locks are held; changed are those that have to be
+// told of. It looks first and remembers: where the answer to the writing gets
+// lost, the next audit finds the socket in its set and could not know that it
+// was not.
+func (p *Presence) putBack(ctx context.Context, held []*entry) ([]counted, error) {
+	in := make([]*driver.BoolCmd, len(held))
+	if err := p.ask("restore", func() error {
+		_, err := p.client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
+			for i, e := range held {
+				in[i] = pipe.SIsMember(ctx, userKey(e.user), string(e.socket))
+			}
+			return nil
+		})
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for i, e := range held {
+		e.missing = e.missing || !in[i].Val()
+	}
+	results, err := p.write(ctx, "restore", held)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range held {
+		results[i].changed = results[i].changed || e.missing
+		e.missing = false
+	}
+	return results, nil
 }
 
 // sweep removes what the pod's hash holds and this process does not know: the
@@ -121,6 +154,10 @@ func (p *Presence) sweepOut(ctx context.Context, strays []*entry) error {
 	})
 	return nil
 }
+
+// Settle does now what removals failed and are still to be told of. While a pod
+// stops, nobody else hears of them once its way to the other pods is closed.
+func (p *Presence) Settle(ctx context.Context) { p.retry(ctx) }
 
 // retry does the removals that failed when they were asked for.
 func (p *Presence) retry(ctx context.Context) {

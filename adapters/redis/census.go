@@ -1,0 +1,195 @@
+package redis
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
+)
+
+const (
+	// A round asks for so many keys at a time, and rests in between: Redis has
+	// other work, and keys that are not ours.
+	censusKeys = 1000
+	censusRest = 50 * time.Millisecond
+	// maxCensus bounds the users remembered, at some 100 bytes each.
+	maxCensus    = 1 << 20
+	censusCall   = 2 * time.Second
+	minCensusGap = 500 * time.Millisecond
+)
+
+// CensusOptions say how a Census is taken.
+type CensusOptions struct {
+	Client driver.UniversalClient
+	// Every is the time between two rounds; half a second at least.
+	Every time.Duration
+	// Needed says whether there are pods that keep no books of their own.
+	Needed func(ctx context.Context) (bool, error)
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Census knows when each user was last online on a pod that is none of
+// Parley's: it looks at everybody's sets again and again. While a team moves
+// from Node to Parley that is all there is to know of a user Parley has not seen.
+type Census struct {
+	o    CensusOptions
+	each func(ctx context.Context, fn func(context.Context, driver.Cmdable) error) error
+
+	mu   sync.Mutex
+	seen map[models.UserID]time.Time
+	full bool
+}
+
+// NewCensus makes a Census; nothing is known before Run.
+func NewCensus(o CensusOptions) *Census {
+	o.Every = max(o.Every, minCensusGap)
+	o.Logger, _ = orQuiet(o.Logger, nil)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	c := &Census{o: o, seen: map[models.UserID]time.Time{}}
+	c.each = func(ctx context.Context, fn func(context.Context, driver.Cmdable) error) error {
+		return fn(ctx, o.Client)
+	}
+	if clustered, ok := o.Client.(*driver.ClusterClient); ok {
+		c.each = func(ctx context.Context, fn func(context.Context, driver.Cmdable) error) error {
+			return clustered.ForEachMaster(ctx, func(ctx context.Context, node *driver.Client) error { return fn(ctx, node) })
+		}
+	}
+	return c
+}
+
+// LastOnline is when the user was last seen to have a socket elsewhere.
+func (c *Census) LastOnline(user models.UserID) (time.Time, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, ok := c.seen[user]
+	return at, ok
+}
+
+// Run takes rounds until the context ends. One that fails is taken again.
+func (c *Census) Run(ctx context.Context) error {
+	ticker := time.NewTicker(c.o.Every)
+	defer ticker.Stop()
+	for {
+		needed, err := c.o.Needed(ctx)
+		if err == nil && needed {
+			err = c.each(ctx, c.round)
+		}
+		if err != nil && ctx.Err() == nil {
+			c.o.Logger.Debug("census broke off", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (c *Census) round(ctx context.Context, node driver.Cmdable) error {
+	for cursor := uint64(0); ; {
+		at := c.o.Now() // before Redis looks
+		bounded, cancel := context.WithTimeout(ctx, censusCall)
+		keys, next, err := node.Scan(bounded, cursor, userPrefix+"*"+userSuffix, censusKeys).Result()
+		cancel()
+		if err != nil {
+			return models.Unavailable("Redis", err)
+		}
+		if keys, err = c.servedElsewhere(ctx, node, keys); err != nil {
+			return err
+		}
+		c.note(keys, at)
+		if cursor = next; cursor == 0 {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(censusRest):
+		}
+	}
+}
+
+// servedElsewhere returns the keys of sets with a socket that is no Parley pod's:
+// where one of ours was only about to be let in, nobody has served the user.
+// A socket is noted in its pod's hash before it is in its set.
+func (c *Census) servedElsewhere(ctx context.Context, node driver.Cmdable, keys []string) ([]string, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, censusCall)
+	defer cancel()
+	sets := make([]*driver.StringSliceCmd, len(keys))
+	if _, err := node.Pipelined(ctx, func(pipe driver.Pipeliner) error {
+		for i, key := range keys {
+			sets[i] = pipe.SMembers(ctx, key)
+		}
+		return nil
+	}); err != nil {
+		return nil, models.Unavailable("Redis", err)
+	}
+	var sockets []string
+	for _, set := range sets {
+		sockets = append(sockets, set.Val()...)
+	}
+	ours, err := c.ours(ctx, sockets)
+	if err != nil {
+		return nil, err
+	}
+	elsewhere := keys[:0]
+	for i, key := range keys {
+		if slices.ContainsFunc(sets[i].Val(), func(socket string) bool { return !ours[socket] }) {
+			elsewhere = append(elsewhere, key)
+		}
+	}
+	return elsewhere, nil
+}
+
+// ours says which of the sockets are in a Parley pod's books.
+func (c *Census) ours(ctx context.Context, sockets []string) (map[string]bool, error) {
+	ours := map[string]bool{}
+	if len(sockets) == 0 {
+		return ours, nil
+	}
+	pods, err := c.o.Client.ZRange(ctx, podsKey, 0, -1).Result()
+	if err != nil {
+		return nil, models.Unavailable("Redis", err)
+	}
+	for _, pod := range pods {
+		users, err := c.o.Client.HMGet(ctx, socketsKey(pod), sockets...).Result()
+		if err != nil {
+			return nil, models.Unavailable("Redis", err)
+		}
+		for i, user := range users {
+			if user != nil {
+				ours[sockets[i]] = true
+			}
+		}
+	}
+	return ours, nil
+}
+
+// note takes the keys of sets, which exist only while there is a socket in them.
+func (c *Census) note(keys []string, at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, key := range keys {
+		user := models.UserID(strings.TrimSuffix(strings.TrimPrefix(key, userPrefix), userSuffix))
+		if _, known := c.seen[user]; !known && len(c.seen) >= maxCensus {
+			if !c.full {
+				c.full = true
+				c.o.Logger.Warn("census: too many users to remember; the others may be sent again what they had", "users", maxCensus)
+			}
+			continue
+		}
+		c.seen[user] = at
+	}
+}
