@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 mkdir -p bin
 go build -race -o bin/parley-race ./cmd/parley || exit 1
 go build -o bin/mongod ./test/cmd/mongod || exit 1
-export PARLEY_BIN=$PWD/bin/parley-race MONGOD_BIN=$PWD/bin/mongod
+go build -race -o bin/bus ./test/cmd/bus || exit 1
+export PARLEY_BIN=$PWD/bin/parley-race MONGOD_BIN=$PWD/bin/mongod BUS_BIN=$PWD/bin/bus
 [ $# -gt 0 ] || set -- e2e conformance interop browser deploy
 
 # Each suite is bounded as a whole: a test that hangs must not hang the build.
@@ -19,9 +20,9 @@ run() { # name seconds command…
 }
 for suite in "$@"; do
   case $suite in
-    e2e) run e2e 900 sh test/e2e/run.sh ;;
+    e2e) run e2e 1500 sh test/e2e/run.sh ;;
     conformance) run conformance 600 sh -c 'cd test/conformance && exec node --test --test-concurrency=1 --test-reporter=spec *.test.mjs' ;;
-    interop) run interop 900 node test/interop/run.mjs ;;
+    interop) run interop 1500 node test/interop/run.mjs ;;
     browser) run browser 600 sh -c 'cd test/browser && exec npm test --silent' ;;
     deploy) run deploy 900 sh test/deploy/run.sh ;;
     *) echo "e2e: there is no suite $suite" >&2; exit 2 ;;

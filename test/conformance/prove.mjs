@@ -10,7 +10,7 @@ const files = process.argv.length > 2 ? process.argv.slice(2) : readdirSync(cwd)
 
 function run(file, mutant) {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--test', '--test-timeout=200000', '--test-reporter=tap', file], {
+    const child = spawn(process.execPath, ['--test', '--test-force-exit', '--test-timeout=200000', '--test-reporter=tap', file], {
       cwd, env: { ...process.env, CONFORMANCE_TARGET: 'node', CONFORMANCE_MUTANT: mutant, CONFORMANCE_PATIENCE: '1000' },
     });
     let out = '';

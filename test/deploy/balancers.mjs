@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cleanEnv, Program } from '../e2e/harness/process.mjs';
 import { waitFor } from '../e2e/harness/wait.mjs';
-import { freePort } from '../e2e/harness/world.mjs';
+import { quietPort } from '../e2e/harness/ports.mjs';
 
 export const deploy = (file) => fileURLToPath(new URL(`../../deploy/${file}`, import.meta.url));
 export const read = (file) => readFileSync(deploy(file), 'utf8');
@@ -88,7 +88,7 @@ export function renderNginx(dir, port, ports, { cookies = false, changes = [] } 
 }
 
 export async function startNginx(ports, options) {
-  const [dir, port] = [workspace('nginx'), await freePort()];
+  const [dir, port] = [workspace('nginx'), await quietPort()];
   const conf = renderNginx(dir, port, ports, options);
   const program = unprivileged('nginx', tool('nginx'), ['-e', 'stderr', '-c', conf, '-g', 'daemon off;'], dir);
   await listening(program, port);
@@ -107,9 +107,12 @@ export function renderHaproxy(dir, port, ports, { changes = [] } = {}) {
   return join(dir, 'haproxy.cfg');
 }
 
+// Asked often, so that a red pod is seen at once; one that is slow to answer is not down for that.
+const checks = [['inter 2s', 'inter 200ms'], ['timeout connect 2s', 'timeout connect 2s\n    timeout check 10s']];
+
 export async function startHaproxy(ports, options) {
-  const [dir, port] = [workspace('haproxy'), await freePort()];
-  const conf = renderHaproxy(dir, port, ports, { ...options, changes: [['inter 2s', 'inter 200ms'], ...(options?.changes ?? [])] });
+  const [dir, port] = [workspace('haproxy'), await quietPort()];
+  const conf = renderHaproxy(dir, port, ports, { ...options, changes: [...checks, ...(options?.changes ?? [])] });
   const program = unprivileged('haproxy', tool('haproxy'), ['-db', '-f', conf], dir);
   await listening(program, port);
   const requests = () => program.lines.filter((l) => l.text.startsWith('req|')).map((l) => {

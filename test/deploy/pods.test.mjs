@@ -146,14 +146,15 @@ for (const { name, start, skip } of balancers) {
         const took = performance.now() - sigterm;
         assert.deepEqual([end.code, end.forced], [0, false]);
         const have = stored.size;
-        for (const [i, c] of clients.entries()) await waitFor(() => c.socket.connected, 15_000, () => `client ${i} to be back: ${JSON.stringify([c.disconnects, c.errors.map(String)])}`);
+        // A client may still think it is connected where its pod has closed; then its id is the old one.
+        const moved = () => clients.filter((c, i) => c.id !== first[i]).length;
+        await waitFor(() => clients.every((c) => c.socket.connected) && moved() >= onGoing, 15_000,
+          () => `${onGoing} clients to move, all to be back: ${JSON.stringify(clients.map((c, i) => [c.socket.connected, c.id !== first[i], c.disconnects, c.errors.map(String)]))}`);
         await waitFor(() => stored.size >= have + 30, 15_000, 'posts to flow again');
         over = true;
         await Promise.all(posters);
 
-        const moved = clients.filter((c, i) => c.id !== first[i]).length;
-        t.diagnostic(`${name}: ${stored.size} posts in ${Math.round(performance.now() - started)} ms, answers ${JSON.stringify(seen)}, slowest ${Math.round(slowest)} ms; ${moved} of ${clients.length} clients moved; exit after ${Math.round(took)} ms`);
-        assert.ok(moved >= onGoing);
+        t.diagnostic(`${name}: ${stored.size} posts in ${Math.round(performance.now() - started)} ms, answers ${JSON.stringify(seen)}, slowest ${Math.round(slowest)} ms; ${moved()} of ${clients.length} clients moved; exit after ${Math.round(took)} ms`);
         for (const [i, u] of users.entries()) await w.present(u, clients[i].id);
         const inStore = await w.stored(chatId);
         assert.deepEqual(inStore.map((m) => m.textMessage).sort(), [...stored.keys()].sort(), 'each post is stored once');
@@ -161,12 +162,7 @@ for (const { name, start, skip } of balancers) {
         const ids = [...stored.values()];
         const off = (c) => [ids.filter((id) => !c.ids().includes(id)).length, c.ids().length - new Set(c.ids()).size];
         await waitFor(() => clients.every((c) => off(c)[0] === 0), 5_000).catch(() => {});
-        const [polling, others] = [clients.filter((c, i) => i % 3 === 0), clients.filter((c, i) => i % 3)];
-        t.diagnostic(`${name}: [missed, doubled] of those who poll ${JSON.stringify(polling.map(off))}, of the others ${JSON.stringify(others.map(off))}`);
-        assert.deepEqual(others.map(off), others.map(() => [0, 0]));
-        await t.test('those who poll, too', { todo: 'the pod that goes may send the messages of a last poll again, because the next poll, which would confirm them, finds it closed' }, () => {
-          assert.deepEqual(polling.map(off), polling.map(() => [0, 0]));
-        });
+        assert.deepEqual(clients.map(off), clients.map(() => [0, 0]), '[missed, doubled] of each client');
       });
     });
   });

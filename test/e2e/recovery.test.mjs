@@ -33,11 +33,12 @@ async function backAgain(client, connects = 2) {
   return client.socket.recovered;
 }
 
-// Breaks the connection and holds the client back until it is let go.
+// Breaks the connection and holds the client back until it is let go; it comes back to a session that was left.
 function holdBack(client) {
   client.socket.io.reconnection(false);
   client.drop();
-  return () => {
+  return async () => {
+    await waitFor(() => w.redis.exists(`parley:session:${client.socket._pid}`), 10_000, 'the old socket to leave word');
     client.socket.io.reconnection(true);
     client.socket.connect();
   };
@@ -66,7 +67,7 @@ for (const transports of [['websocket'], ['polling']]) {
       const letGo = holdBack(phone);
       const missed = [await w.said(w.pods[0], alice, chatId, 'one'), await w.said(w.pods[1], alice, chatId, 'two')];
       moveTo(phone, w.pods[to]);
-      letGo();
+      await letGo();
       assert.equal(await backAgain(phone), true, 'recovered');
       const mark = await w.settle(w.pods[0], alice, chatId, phone, other);
       assert.deepEqual(phone.ids(), [first._id, ...ids(missed), mark._id]);
@@ -79,7 +80,7 @@ test('nothing had come before the connection broke', { timeout: 20_000 }, async 
   const { alice, chatId, phone } = await company();
   const letGo = holdBack(phone);
   const missed = await w.said(w.pods[1], alice, chatId, 'missed');
-  letGo();
+  await letGo();
   assert.equal(await backAgain(phone), true);
   const mark = await w.settle(w.pods[0], alice, chatId, phone);
   assert.deepEqual(phone.ids(), [missed._id, mark._id]);
@@ -157,7 +158,7 @@ test('removed from the chat meanwhile: nothing of it is sent any more', { timeou
   await w.said(w.pods[0], alice, chatId, 'unseen');
   await w.Chat.updateOne({ _id: chatId }, { $pull: { participants: bob } });
   const elsewhere = await w.chat(alice, bob);
-  letGo();
+  await letGo();
   await backAgain(phone);
   const mark = await w.settle(w.pods[0], alice, elsewhere, phone);
   assert.deepEqual(phone.ids(), [first._id, mark._id]);
@@ -173,7 +174,7 @@ test('a session is its user\'s: another one who names it begins anew', { timeout
   const mark = await w.settle(w.pods[1], alice, chatId, thief);
   assert.notEqual(thief.socket._pid, phone.socket._pid);
   assert.equal(thief.ids().filter((id) => id === first._id).length <= 1, true);
-  letGo();
+  await letGo();
   assert.equal(await backAgain(phone), true, 'its own user still recovers it');
   await phone.has(mark._id);
   assert.deepEqual(phone.ids(), [first._id, missed._id, mark._id]);

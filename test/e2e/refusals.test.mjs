@@ -199,17 +199,17 @@ test('an upload that breaks off leaves nothing', { timeout: 40_000 }, () => noth
 
 test('too many requests: 429 with Retry-After, and others are not affected', { timeout: 30_000 }, async () => {
   const stored = await w.Message.countDocuments({ chatId });
-  const answers = [];
-  for (let i = 0; i < 8; i++) answers.push(await w.say(cautious, alice, chatId, `hurry ${i}`));
+  const began = Date.now();
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => w.say(cautious, alice, chatId, `hurry ${i}`)));
+  const seconds = (Date.now() - began) / 1000;
   const refused = answers.filter((r) => r.status === 429);
-  assert.ok(refused.length >= 3, answers.map((r) => r.status).join());
   for (const r of refused) {
     assertRefused(r, 429, 'rate_limited', 'rate');
     assert.match(r.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
   }
   const taken = answers.filter((r) => r.status === 201).length;
-  assert.equal(taken + refused.length, 8);
-  assert.ok(taken >= 3);
+  assert.equal(taken + refused.length, 20);
+  assert.ok(taken >= 3 && taken <= 3 + seconds, `three at once and one each second; ${taken} in ${seconds} s`);
   assert.equal(await w.Message.countDocuments({ chatId }), stored + taken);
   await w.said(cautious, bob, chatId, 'not me');
   const again = await waitFor(async () => { const r = await w.say(cautious, alice, chatId, 'later'); return r.status === 201 && r; }, 5_000, 'the limit to pass');

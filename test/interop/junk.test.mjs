@@ -70,7 +70,7 @@ describe(`junk on the channels (${adapter})`, { skip: subjectIsNode && 'it ends 
       }
       // Through Redis, behind all of it: another pod's message still comes.
       const m = await w.said(other, alice, chat, 'still here');
-      await client.has(m._id, 20_000);
+      await client.has(m._id, 60_000);
       assert.deepEqual([client.disconnects, client.messages.length], [[], 1]);
       const after = await waitFor(async () => { const n = await dropped(); return n > before && n; }, 5_000, 'a count of what was dropped');
       assert.ok(after - before >= 10, `${after - before} counted`);

@@ -7,25 +7,29 @@ export const clock = () => performance.now();
 export class Watcher {
   constructor(url, { name, user, token, transports, pods }) {
     Object.assign(this, { name, user, transports });
-    this.stays = []; // { pod, from, to, transport } one for each connect
+    this.stays = []; // { pod, from, heard, to } one for each connect
     this.receipts = new Map(); // message id -> [{ at, stay }]
     this.client = new Client(url, { auth: { token }, transports, query: { client: name }, reconnectionDelay: 100, reconnectionDelayMax: 500 });
     const { socket } = this.client;
     socket.on('connect', () => {
-      this.stays.push({ pod: pods.get(socket.io.engine._pingInterval) ?? { kind: 'unknown', name: '?' }, from: clock(), to: Infinity });
+      const stay = { pod: pods.get(socket.io.engine._pingInterval) ?? { kind: 'unknown', name: '?' }, from: clock(), heard: clock(), to: Infinity };
+      this.stays.push(stay);
+      socket.io.engine.on('packet', () => { stay.heard = clock(); });
     });
-    socket.on('disconnect', (reason) => Object.assign(this.stays.at(-1), { to: clock(), reason }));
+    // Polling ends with the last poll that is answered; the client learns that from the next one, some time later.
+    socket.on('disconnect', (reason) => Object.assign(this.stay, { to: this.client.transport === 'polling' ? this.stay.heard : clock(), reason }));
     socket.on('new_message', ({ _id }) => {
       const list = this.receipts.get(_id) ?? [];
       this.receipts.set(_id, list);
-      list.push({ at: clock(), stay: this.stays.at(-1) });
+      this.stay.heard = clock();
+      list.push({ at: this.stay.heard, stay: this.stay });
     });
   }
 
   get stay() { return this.stays.at(-1); }
 
   // Where the client was for the whole time, with some room before; undefined where it moved.
-  during(from, to) { return this.stays.find((s) => s.from <= from && s.to > to); }
+  during(from, to) { return this.stays.find((s) => s.from <= from && s.to >= to); }
 
   // The pod that ought to have sent what fell into the gap at t.
   after(t) { return this.stays.find((s) => s.to > t)?.pod; }

@@ -3,17 +3,19 @@
 //
 // What must hold is asserted, the rest is counted and printed. Why there is a rest:
 //  - A Node pod keeps no books that survive it. What a client loses between two Node pods before the first
-//    Parley pod is up is Node's loss. And Parley cannot know what a client was shown on Node, so on the first
-//    connect to Parley it sends again what was posted since Parley came: "node then parley" below.
-//  - When a pod comes up, nginx moves long-polling sessions back to it. The pod that had the session sees
-//    silence and holds it for alive until the ping timeout, so to the new pod the client is a second device:
-//    of a user who came within REPLAY_GRACE it is sent the same again, after that nothing ("moved" below).
+//    Parley pod is up is Node's loss. And Parley cannot know what a client was shown on Node. It looks who is
+//    online there, but a connection may be dead for PING_INTERVAL + PING_TIMEOUT before its pod notices, so on
+//    the first connect to Parley a client is sent again what was posted in that time before it left Node, and
+//    that is longer than this test: "node then parley" below. census.test.mjs has shorter times.
+//
+// When a pod comes up, nginx moves long-polling sessions back to it. The pod that had the session sees silence
+// and holds it for alive; that those clients, too, get each message once is the work of connection state recovery.
 import { after, before, describe, test } from 'node:test';
 import { closeClients } from '../e2e/harness/clients.mjs';
 import { objectId } from '../e2e/harness/models.mjs';
 import { token } from '../e2e/harness/token.mjs';
 import { sleep, waitFor } from '../e2e/harness/wait.mjs';
-import { freePort } from '../e2e/harness/world.mjs';
+import { quietPort } from '../e2e/harness/ports.mjs';
 import { adapter, assert, Cluster, only, subjectIsNode } from './cluster.mjs';
 import { clock, tally, Watcher } from './ledger.mjs';
 import { nginxBin, startNginx } from './nginx.mjs';
@@ -35,14 +37,15 @@ describe(`four Node pods become four Parley pods (${adapter})`, { skip: only(ngi
     await w.close();
   }, { timeout: 60_000 });
 
-  test('every message is stored once, and who is on Parley misses nothing', { timeout: 110_000 }, async (t) => {
+  test('every message is stored once, and who is on Parley misses nothing', { timeout: 240_000 }, async (t) => {
     w.failed = true; // until the end is reached
     const began = clock();
-    const ports = await Promise.all(Array.from({ length: PODS }, freePort));
+    const ports = await Promise.all(Array.from({ length: PODS }, quietPort));
     const podsByInterval = new Map();
     const start = async (kind, i) => {
       const interval = (kind === 'node' ? 25_000 : 26_000) + i;
-      const env = { PORT: ports[i], PING_INTERVAL: `${interval}ms` };
+      // Parley's longer than the test: what it says above about the first connect holds however slow the machine is.
+      const env = { PORT: ports[i], PING_INTERVAL: `${interval}ms`, PING_TIMEOUT: kind === 'node' ? '20s' : '300s' };
       const place = { kind, name: '?' }; // known before nginx sends anybody there
       podsByInterval.set(interval, place);
       const pod = kind === 'node' ? await w.peer(env) : await w.subjectPod(env);
@@ -71,6 +74,7 @@ describe(`four Node pods become four Parley pods (${adapter})`, { skip: only(ngi
     const accepted = [];
     const refused = [];
     let writing = true;
+    t.after(() => { writing = false; });
     const write = async ({ id, members }) => {
       for (let n = 0; writing; n++) {
         const sender = members[n % members.length];
@@ -121,9 +125,13 @@ describe(`four Node pods become four Parley pods (${adapter})`, { skip: only(ngi
       await Promise.all(watchers.filter((x) => c.members.includes(x.user)).map((x) => waitFor(() => x.receipts.has(m._id), 10_000, () => `the last message at ${x.name} (${x.transports})`)));
     }
 
+    // What a pod sends to its own sockets may overtake what it still has to hear from Redis.
+    const byChat = new Map(chats.map((c) => [c.id, watchers.filter((x) => c.members.includes(x.user))]));
+    const all = () => accepted.every((m) => m.from <= firstParley || byChat.get(m.chat).every((x) => x.receipts.has(m.id)));
+    if (!subjectIsNode) await waitFor(all, 10_000).catch(() => {}); // the books say what is missing
+
     // The books.
     const stored = tally(await w.Message.find({}).lean(), (m) => m.textMessage);
-    const byChat = new Map(chats.map((c) => [c.id, watchers.filter((x) => c.members.includes(x.user))]));
     const pairs = accepted.flatMap((m) => byChat.get(m.chat).map((x) => ({ m, x, receipts: x.receipts.get(m.id) ?? [] })));
     const missed = pairs.filter((p) => p.receipts.length === 0);
     const twice = pairs.filter((p) => p.receipts.length > 1);
@@ -135,8 +143,6 @@ describe(`four Node pods become four Parley pods (${adapter})`, { skip: only(ngi
     const repeated = settled.filter((p) => p.receipts.filter((r) => r.stay === held(p)).length > 1);
     const again = twice.filter((p) => p.receipts.slice(1).some((r, i) => r.stay.pod.kind === NEW && p.receipts[i].stay.pod.kind === NEW));
 
-    // Nobody's socket was lost, as the pods see it: the balancer took a polling session to another pod.
-    const moved = (p) => p.x.transports[0] === 'polling' && p.x.stays.some((y) => y.pod.kind === NEW && y.reason === 'transport error');
     const lost = missed.filter((p) => p.m.from > firstParley);
 
     const s = (ms) => `${(ms / 1000).toFixed(1)} s`;
@@ -145,7 +151,6 @@ describe(`four Node pods become four Parley pods (${adapter})`, { skip: only(ngi
     t.diagnostic(`connects: ${watchers.reduce((n, x) => n + x.stays.length, 0)} by ${watchers.length} clients; left for ${JSON.stringify(tally(watchers.flatMap((x) => x.stays.filter((y) => y.reason)), (y) => `${y.pod.kind}: ${y.reason}`))}`);
     t.diagnostic(`deliveries due: ${pairs.length}; live ${pairs.length - late.length - missed.length}, after a reconnect ${late.length}, never ${missed.length}`);
     t.diagnostic(`never, where the client was: ${JSON.stringify(tally(missed, (p) => `${p.x.situation(p.m.from)}, ${p.m.from < firstParley ? 'before' : 'after'} the first Parley pod, ${p.x.transports.length > 1 ? 'upgrade' : p.x.transports[0]}`))}`);
-    t.diagnostic(`of those, after the first Parley pod: ${lost.length}, ${lost.filter(moved).length} by clients whose polling session was moved off Parley`);
     t.diagnostic(`more than once: ${twice.length}, by pods: ${JSON.stringify(tally(twice, kindOfPair))}`);
     t.diagnostic(`for each client, missed: ${watchers.map((x) => missed.filter((p) => p.x === x).length).join(' ')}`);
     t.diagnostic(`for each client, twice:  ${watchers.map((x) => twice.filter((p) => p.x === x).length).join(' ')}`);
@@ -157,8 +162,8 @@ describe(`four Node pods become four Parley pods (${adapter})`, { skip: only(ngi
     assert.equal(cut.length, 0, 'who is connected to Parley is sent everything');
     assert.equal(repeated.length, 0, 'and each message once');
     const who = (p) => `${p.x.name} (${p.x.transports}): ${p.x.situation(p.m.from)}, ${s(p.m.from - firstParley)} after the first Parley pod`;
-    assert.deepEqual(lost.filter((p) => !moved(p)).map(who), [], 'from the first Parley pod on nobody else misses anything');
-    assert.deepEqual(again.filter((p) => !moved(p)).map(who), [], 'what Parley sent, Parley does not send again');
+    assert.deepEqual(lost.map(who), [], 'from the first Parley pod on nobody misses anything');
+    assert.deepEqual(again.map(who), [], 'what Parley sent, Parley does not send again');
     done(w);
   });
 });

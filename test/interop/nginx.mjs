@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { cleanEnv, Program } from '../e2e/harness/process.mjs';
 import { waitFor } from '../e2e/harness/wait.mjs';
-import { freePort } from '../e2e/harness/world.mjs';
+import { quietPort } from '../e2e/harness/ports.mjs';
 
 export const nginxBin = [process.env.NGINX_BIN, '/usr/sbin/nginx', '/usr/local/sbin/nginx', '/opt/homebrew/bin/nginx'].find((f) => f && existsSync(f));
 
@@ -56,7 +56,7 @@ http {
 export async function startNginx(dir, pods) {
   const own = join(dir, 'nginx');
   mkdirSync(own, { recursive: true });
-  const port = await freePort();
+  const port = await quietPort();
   const file = join(own, 'nginx.conf');
   writeFileSync(file, config(own, port, pods));
   const program = new Program('nginx', nginxBin, ['-p', own, '-e', 'stderr', '-c', file], { dir, env: cleanEnv() });

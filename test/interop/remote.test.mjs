@@ -15,6 +15,15 @@ async function group(n, options) {
   return { name, clients };
 }
 
+// A socket of the Node pod itself in that room. Node, too, hears its request by way of Redis.
+async function ownIn(name) {
+  const c = await w.connect(w.node, objectId());
+  await w.node.control('socketsJoin', { to: [c.id], rooms: [name] });
+  const local = () => w.node.control('fetchSockets', { to: [name], flags: { local: true } });
+  await waitFor(async () => (await local()).length === 1, 10_000, 'its own socket in the room');
+  return c;
+}
+
 describe(`rooms from afar (${adapter})`, () => {
   test('socketsJoin and socketsLeave by room, by id, with except, into several rooms', async () => {
     const { name, clients: [a, b, c] } = await group(3);
@@ -87,8 +96,7 @@ describe(`rooms from afar (${adapter})`, () => {
 
   test('fetchSockets counts the sockets of all pods, and of none', async () => {
     const { name, clients } = await group(3);
-    const mine = await w.connect(w.node, objectId());
-    await w.node.control('socketsJoin', { to: [mine.id], rooms: [name] });
+    const mine = await ownIn(name);
     assert.deepEqual(sorted((await w.node.control('fetchSockets', { to: [name] })).map((s) => s.id)), sorted([mine, ...clients].map((c) => c.id)));
     assert.deepEqual(await w.node.control('fetchSockets', { to: [room()] }), []);
     assert.deepEqual((await w.node.control('fetchSockets', { to: [name], except: clients.map((c) => c.id) })).map((s) => s.id), [mine.id]);
@@ -106,8 +114,7 @@ describe(`broadcasts with acknowledgements (${adapter})`, () => {
 
   test('every socket of every pod answers', async () => {
     const { name, clients } = await group(3);
-    const mine = await w.connect(w.node, objectId());
-    await w.node.control('socketsJoin', { to: [mine.id], rooms: [name] });
+    const mine = await ownIn(name);
     [...clients, mine].forEach((c, i) => answering(c, (x) => ({ i, x, nothing: null, list: [1, 'é'] })));
     const { responses } = await w.node.control('emitWithAck', { to: [name], flags: { timeout: 3_000 }, event: 'ask', args: [{ n: 1.5 }] });
     assert.deepEqual(responses.sort((a, b) => a.i - b.i), [0, 1, 2, 3].map((i) => ({ i, x: { n: 1.5 }, nothing: null, list: [1, 'é'] })));
@@ -138,7 +145,7 @@ describe(`broadcasts with acknowledgements (${adapter})`, () => {
     const { name, clients: [a, b] } = await group(2);
     answering(a, () => 'here');
     b.socket.on('ask', () => {});
-    const result = await w.node.control('emitWithAck', { to: [name], flags: { timeout: 500 }, event: 'ask', args: [1] });
+    const result = await w.node.control('emitWithAck', { to: [name], flags: { timeout: 3_000 }, event: 'ask', args: [1] });
     assert.deepEqual(result, { message: 'operation has timed out', responses: ['here'] });
   });
 

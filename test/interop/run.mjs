@@ -17,7 +17,7 @@ while (adapters.length > 0) {
   const adapter = adapters.shift();
   console.log(`--- SOCKETIO_ADAPTER=${adapter}`);
   // Two at a time: every suite has a Redis, a MongoDB and pods of its own.
-  child = spawn(process.execPath, ['--test', '--test-concurrency=2', '--test-timeout=120000', '--test-reporter=spec', ...files], {
+  child = spawn(process.execPath, ['--test', '--test-concurrency=2', '--test-timeout=300000', '--test-reporter=spec', ...files], {
     cwd: here, stdio: 'inherit', env: { ...process.env, SOCKETIO_ADAPTER: adapter },
   });
   const code = await new Promise((resolve) => { child.on('exit', (status) => resolve(status ?? 1)); });

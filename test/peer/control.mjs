@@ -55,8 +55,18 @@ const operations = {
   }),
 };
 
-export function attachControl({ app, io, name }) {
+// The last entry read from the stream; without one the adapter reads from "now" each time it asks, and between
+// two times it misses what comes.
+function offsets(adapter) {
+  const read = adapter.onRawMessage; // none where there is no stream
+  let last = null;
+  if (read) adapter.onRawMessage = (message, offset) => { last = offset; read.call(adapter, message, offset); };
+  return () => last;
+}
+
+export function attachControl({ app, io, name, sockets }) {
   const heard = []; // serverSideEmit events that arrived here
+  const own = { settled: () => sockets.settled(), offset: offsets(io.of('/').adapter) };
   io.on('peer:ask', (...args) => {
     const ack = args.pop();
     heard.push(['peer:ask', ...args]);
@@ -70,7 +80,7 @@ export function attachControl({ app, io, name }) {
     const c = { args: [], ...req.body };
     c.args = unmark(c.args);
     if (c.op === 'heard') return res.json({ result: mark(heard.splice(0)) });
-    const operation = Object.hasOwn(operations, c.op) && operations[c.op];
+    const operation = [own, operations].find((o) => Object.hasOwn(o, c.op))?.[c.op];
     if (!operation) return res.status(400).json({ error: `no op ${c.op}` });
     try {
       res.json({ result: mark(await operation(io, c) ?? null) });

@@ -24,7 +24,7 @@ const io = new Server(server, {
 });
 const parts = { app, server, io, redis, models, verify, config, name: `node-${process.pid}` };
 const sockets = attachSockets(parts);
-attachControl(parts);
+attachControl({ ...parts, sockets });
 attachRest(parts);
 
 server.listen(config.port, config.host, () => {

@@ -1,6 +1,7 @@
 // The control: a Node socket.io server of the same manners, to see what Node does with the same frames.
 // CONFORMANCE_MUTANT breaks it on purpose (mutants.mjs): a test that passes under every mutant proves nothing.
 import http from 'node:http';
+import { createRequire } from 'node:module';
 import { Server } from 'socket.io';
 import { mutate } from './mutants.mjs';
 
@@ -22,9 +23,11 @@ export async function startControl(env) {
       res.end(JSON.stringify({ messages: [{ ...message, textMessage: text }] }));
     });
   });
+  server.keepAliveTimeout = 0; // else a test that stood still asks over a connection that is just being closed
   const io = new Server(server, {
     pingInterval: ms(env.PING_INTERVAL, 25_000), pingTimeout: ms(env.PING_TIMEOUT, 20_000), connectTimeout: ms(env.CONNECT_TIMEOUT, 45_000),
     allowEIO3: env.ALLOW_EIO3 === 'true', cors: { origin: '*' },
+    ...(env.SOCKETIO_PARSER === 'msgpack' ? { parser: createRequire(import.meta.url)('socket.io-msgpack-parser') } : {}),
   });
   mutate(io, process.env.CONFORMANCE_MUTANT);
   io.use((socket, next) => {

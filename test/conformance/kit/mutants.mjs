@@ -62,6 +62,7 @@ export const mutants = {
     };
   },
   'no-limits': (io) => { io.engine.opts.maxHttpBufferSize = 1e9; io.engine.ws.options.maxPayload = 1e9; },
+  'lets-eio3-in': (io) => { io.engine.opts.allowEIO3 = true; },
   'no-upgrade': () => { engine('socket.js').Socket.prototype._maybeUpgrade = (transport) => transport.close(); },
 };
 

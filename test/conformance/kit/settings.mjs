@@ -1,10 +1,19 @@
-// Short times, so that a silence is noticed within a test. All in milliseconds.
-export const PING_INTERVAL = 300;
-export const PING_TIMEOUT = 200;
-export const CONNECT_TIMEOUT = 800;
+import assert from 'node:assert/strict';
+
+// Short times, so that a silence is noticed within a test, but longer than a busy machine stands still. All in milliseconds.
+export const PING_INTERVAL = 2_200; // above the timeout, so that a pong nobody heard is not made good by the next ping
+export const PING_TIMEOUT = 2_000;
+export const CONNECT_TIMEOUT = 2_000;
+export const slack = 2_000; // what the server may be late by
 export const MAX_PAYLOAD = 1_000_000;
 
 // A server that does not end a connection by itself while a test looks at something else.
 export const patient = { PING_INTERVAL: '25s', PING_TIMEOUT: '20s', CONNECT_TIMEOUT: '45s' };
 export const beating = { ...patient, PING_INTERVAL: `${PING_INTERVAL}ms`, PING_TIMEOUT: `${PING_TIMEOUT}ms` };
 export const hasty = { ...patient, CONNECT_TIMEOUT: `${CONNECT_TIMEOUT}ms` };
+
+// What the server waits for ms before did not come sooner. from is taken before the server can have begun to wait.
+export function assertNotBefore(from, ms) {
+  const took = performance.now() - from;
+  assert.ok(took >= ms - 2, `after ${took} ms, not ${ms}`); // Node's timers count whole milliseconds, and two of them add up here
+}

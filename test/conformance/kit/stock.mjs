@@ -1,17 +1,12 @@
 // The stock clients, whatever their generation.
 import { createRequire } from 'node:module';
+import { versions } from '../../compat.mjs';
 
 const require = createRequire(import.meta.url);
 
-export const stock = { '4.8.4': 'sioc48', '4.5.4': 'sioc45', '4.0.2': 'sioc40', '3.1.3': 'sioc31', '2.5.0': 'sioc25' };
-export const transportSets = { websocket: ['websocket'], polling: ['polling'], default: undefined };
+export const stock = versions(require);
 
 const open = new Set();
-
-// What the client says of itself, so that the table names what was really run.
-export function versionOf(name) {
-  return require(`${name}/package.json`).version;
-}
 
 export function connect(pod, version, { transports, user = pod.bob, token = user.token, ...more } = {}) {
   const lib = require(stock[version]);

@@ -5,12 +5,13 @@ import { waitFor } from '../../e2e/harness/wait.mjs';
 
 export const RS = '\x1e';
 const open = new Set();
-const patience = Number(process.env.CONFORMANCE_PATIENCE ?? 3_000); // ms for a close that is due at once
+export const patience = Number(process.env.CONFORMANCE_PATIENCE ?? 10_000); // ms for a close that is due at once
+const longest = Math.max(patience, 5_000); // ms for an answer to a request
 
 export const address = (pod, query) => `${pod.url}/socket.io/?${new URLSearchParams(query)}`;
 
 // One request. An answer that is cut off is { cut: true }: Node does that to a POST it does not like.
-export async function request(pod, query, { method = 'GET', body, headers, ms = 5_000 } = {}) {
+export async function request(pod, query, { method = 'GET', body, headers, ms = longest } = {}) {
   try {
     const res = await fetch(address(pod, query), { method, body, headers, signal: AbortSignal.timeout(ms) });
     const text = await res.text();
@@ -48,7 +49,7 @@ export class Polling {
   }
 
   // The packets of the next polls until one fits; those before it are left out.
-  async until(match, ms = 5_000) {
+  async until(match, ms = longest) {
     const seen = [];
     const deadline = Date.now() + ms;
     for (;;) {
@@ -82,12 +83,13 @@ export class Wire {
     this.pod = pod;
     this.frames = []; // text frames as strings, binary ones as Buffers
     this.all = [];
+    this.pong = pong; // whether pings are answered unseen
     this.ws = new WebSocket(address(pod, { EIO: '4', transport: 'websocket', ...query }).replace('http', 'ws'));
     open.add(this);
     this.ws.on('message', (data, binary) => {
       const frame = binary ? data : data.toString();
       this.all.push(frame);
-      if (pong && frame === '2') this.ws.send('3');
+      if (this.pong && frame === '2') this.ws.send('3');
       else this.frames.push(frame);
     });
     this.ws.on('close', (code, reason) => { this.closed = { code, reason: reason.toString() }; open.delete(this); });
@@ -136,7 +138,7 @@ export class Wire {
     return JSON.parse(f.slice(2)).sid;
   }
 
-  opened(ms = 5_000) { return waitFor(() => this.ws.readyState === WebSocket.OPEN, ms, () => `open; ${JSON.stringify([this.closed, this.refused])}`); }
+  opened(ms = longest) { return waitFor(() => this.ws.readyState === WebSocket.OPEN, ms, () => `open; ${JSON.stringify([this.closed, this.refused])}`); }
 
   // Closed by the server within ms; resolves with { code, reason }.
   ended(ms = patience) { return waitFor(() => this.closed, ms, () => `the server to close; has ${JSON.stringify(this.frames)}`); }

@@ -23,4 +23,5 @@ function build(variable, pkg) {
 
 export const parleyBin = () => build('PARLEY_BIN', './cmd/parley');
 export const mongodBin = () => build('MONGOD_BIN', './test/cmd/mongod');
+export const busBin = () => build('BUS_BIN', './test/cmd/bus');
 export const redisBin = () => process.env.REDIS_SERVER_BIN ?? 'redis-server';

@@ -5,9 +5,10 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export async function waitFor(condition, ms = 5_000, what = condition.toString()) {
   const deadline = Date.now() + ms;
   for (;;) {
+    const late = Date.now() > deadline; // and then one last look: it may have been this process that was held up
     const value = await condition();
     if (value) return value;
-    if (Date.now() > deadline) throw new Error(`not within ${ms} ms: ${typeof what === 'function' ? what() : what}`);
+    if (late) throw new Error(`not within ${ms} ms: ${typeof what === 'function' ? what() : what}`);
     await sleep(5);
   }
 }

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before } from 'node:test';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
@@ -11,22 +10,17 @@ import { Client, closeClients } from './clients.mjs';
 import { Gate } from './gate.mjs';
 import { api, post } from './http.mjs';
 import { objectId, openModels } from './models.mjs';
+import { quietPort } from './ports.mjs';
 import { cleanEnv, Program } from './process.mjs';
 import { generous } from './settings.mjs';
 import { token } from './token.mjs';
 import { waitFor } from './wait.mjs';
 
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const s = net.createServer().once('error', reject);
-    s.listen(0, '127.0.0.1', () => { const { port } = s.address(); s.close(() => resolve(port)); });
-  });
-}
-
 export async function startRedis(dir, port) {
-  port ??= await freePort();
-  const program = new Program('redis', redisBin(), ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir].map(String), { dir, env: cleanEnv() });
-  await program.line((l) => /Ready to accept connections/.test(l));
+  const run = (at) => new Program('redis', redisBin(), ['--port', at, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir].map(String), { dir, env: cleanEnv() });
+  const outcome = (p) => p.line((l) => /Ready to accept connections|Address already in use/.exec(l)?.[0]);
+  let program = run(port ??= await quietPort());
+  while (await outcome(program) === 'Address already in use') program = run(port = await quietPort()); // somebody was quicker
   return { program, port, url: `redis://127.0.0.1:${port}` };
 }
 
@@ -98,6 +92,8 @@ export class World {
     const models = await openModels(`mongodb://127.0.0.1:${mongod.port}/chat`);
     Object.assign(this, models);
     await Promise.all(Array.from({ length: pods }, () => this.pod()));
+    // A pod is ready before its lease is sure to be there.
+    await waitFor(async () => await this.redis.zcard('parley:pods') >= pods, 15_000, 'the leases');
     return this;
   }
 
@@ -159,7 +155,7 @@ export class World {
     await waitFor(async () => {
       have = (await this.sockets(user)).sort();
       return have.join() === [...ids].sort().join();
-    }, 3_000, () => `user:${user}:sockets to be ${JSON.stringify(ids)}; it is ${JSON.stringify(have)}`);
+    }, 15_000, () => `user:${user}:sockets to be ${JSON.stringify(ids)}; it is ${JSON.stringify(have)}`);
   }
 
   sockets(user) { return this.redis.smembers(`user:${user}:sockets`); }
