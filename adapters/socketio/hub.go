@@ -47,9 +47,8 @@ func (s *Server) Join(ctx context.Context, who models.Audience, chat models.Chat
 	}
 	rooms := []string{string(chat)}
 	s.joinLocal(sel, rooms)
-	opts := cluster.Options{Rooms: sel.rooms, Except: sel.except}
-	s.opts.Bus.Join(opts, rooms)
-	return s.settle(ctx, opts)
+	s.opts.Bus.Join(cluster.Options{Rooms: sel.rooms, Except: sel.except}, rooms)
+	return s.settled(ctx)
 }
 
 // Leave takes the audience's sockets out of the chat's room and returns when
@@ -61,15 +60,13 @@ func (s *Server) Leave(ctx context.Context, who models.Audience, chat models.Cha
 	}
 	rooms := []string{string(chat)}
 	s.leaveLocal(sel, rooms)
-	opts := cluster.Options{Rooms: sel.rooms, Except: sel.except}
-	s.opts.Bus.Leave(opts, rooms)
-	return s.settle(ctx, opts)
+	s.opts.Bus.Leave(cluster.Options{Rooms: sel.rooms, Except: sel.except}, rooms)
+	return s.settled(ctx)
 }
 
-// settle asks the other pods something: whoever answers has done what was
-// asked before.
-func (s *Server) settle(ctx context.Context, opts cluster.Options) error {
-	if _, err := s.opts.Bus.Sockets(ctx, opts); err != nil {
+// settled returns once every pod has done what was asked before.
+func (s *Server) settled(ctx context.Context) error {
+	if err := s.opts.Bus.Settled(ctx); err != nil {
 		return models.Unavailable("the other pods", err)
 	}
 	return nil

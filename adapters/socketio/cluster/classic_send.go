@@ -95,6 +95,11 @@ func (c *classic) Sockets(ctx context.Context, o Options) ([]Socket, error) {
 	return joinSockets(answers), nil
 }
 
+func (c *classic) Settled(ctx context.Context) error {
+	_, err := c.Sockets(ctx, nobody())
+	return err
+}
+
 func (c *classic) Rooms(ctx context.Context) ([]string, error) {
 	if err := c.Ready(); err != nil {
 		return nil, err

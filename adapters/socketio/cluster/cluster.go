@@ -89,9 +89,11 @@ type Bus interface {
 	// clients is called once for each pod that answers, ack once for each answer.
 	BroadcastWithAck(packet Packet, opts Options, clients func(n int), ack func(args []any))
 	// Sockets asks the other pods; it fails where one of them does not answer
-	// within ctx. What was enqueued before it has been carried out by every pod
-	// that answered.
+	// within ctx.
 	Sockets(ctx context.Context, opts Options) ([]Socket, error)
+	// Settled returns once every other pod has carried out what was enqueued
+	// before; it fails where one of them does not say so within ctx.
+	Settled(ctx context.Context) error
 	// Rooms returns the rooms of the other pods.
 	Rooms(ctx context.Context) ([]string, error)
 	// ServerSideEmit tells the other pods; with ack, it is called once for all

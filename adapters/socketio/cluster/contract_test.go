@@ -214,6 +214,31 @@ func TestSocketsOfTheOthers(t *testing.T) {
 	})
 }
 
+func TestSettledMeansCarriedOut(t *testing.T) {
+	each(t, func(t *testing.T, w world) {
+		a := w.pod()
+		if err := a.Settled(context.Background()); err != nil {
+			t.Fatalf("alone: %v", err)
+		}
+		b, c := w.pod(), w.pod()
+		for _, p := range []*pod{b, c} {
+			p.local.add(Socket{ID: "s", Rooms: []string{"s"}})
+		}
+		for i := range 50 {
+			room := fmt.Sprintf("new%d", i)
+			a.Join(in("s"), []string{room})
+			if err := a.Settled(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range []*pod{b, c} {
+				if len(p.local.Sockets(in(room))) != 1 {
+					t.Fatalf("settled, but nobody has joined %s", room)
+				}
+			}
+		}
+	})
+}
+
 func TestServerSideEmitWithAnswers(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		a := w.pod()
@@ -318,6 +343,9 @@ func TestRequestsEndWhereAPodVanished(t *testing.T) {
 		if got, err := a.Sockets(ctx, Options{}); err == nil {
 			t.Errorf("sockets although the caller gave up: %v", got)
 		}
+		if a.Settled(ctx) == nil {
+			t.Error("settled without the one that does not answer")
+		}
 		done := make(chan string, 2)
 		a.ServerSideEmit(context.Background(), []any{"x"}, func(answers []any, err error) { done <- fmt.Sprint(text(answers), err != nil) })
 		select {
@@ -360,6 +388,9 @@ func TestRedisAwayAndBack(t *testing.T) {
 		}
 		if _, err := a.Sockets(context.Background(), Options{}); err == nil {
 			t.Error("sockets without Redis")
+		}
+		if a.Settled(context.Background()) == nil {
+			t.Error("settled without Redis")
 		}
 		w.redis.start()
 		for _, p := range []*pod{b, c} {
@@ -447,6 +478,9 @@ func TestCloseFlushesAndEnds(t *testing.T) {
 		a.Broadcast(event("after"), Options{})
 		if got, err := a.Sockets(context.Background(), Options{}); err == nil {
 			t.Errorf("sockets after Close: %v", got)
+		}
+		if a.Settled(context.Background()) == nil {
+			t.Error("settled after Close")
 		}
 		a.ServerSideEmit(context.Background(), []any{"x"}, func(_ []any, err error) {
 			if err == nil {

@@ -32,6 +32,9 @@ func encodePacket(p Packet, nsp string) js.Object {
 	return out
 }
 
+// nobody selects no socket: what pods answer is that they are there.
+func nobody() Options { return Options{Rooms: []string{longID()}} }
+
 // encodeOptions is what opts looks like in every adapter; flags are left out of
 // requests that Node sends without them.
 func encodeOptions(o Options, withFlags bool) js.Object {

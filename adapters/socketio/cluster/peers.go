@@ -25,6 +25,8 @@ const (
 	firstAnswer         = msgFetchAnswer
 )
 
+type sender func(r *request, kind int, data js.Object, rooms []string) error
+
 // peers speaks that protocol; how messages travel is left to its owner.
 type peers struct {
 	*link
@@ -32,7 +34,9 @@ type peers struct {
 	ready func() error
 
 	// send publishes to all; rooms are those of a plain broadcast, nil otherwise.
-	send func(r *request, kind int, data js.Object, rooms []string) error
+	send sender
+	// inLine publishes to all, too, and never past what was published before.
+	inLine sender
 	// answer publishes to the one pod that asked.
 	answer func(to string, kind int, data js.Object) error
 }
@@ -90,12 +94,21 @@ func (p *peers) BroadcastWithAck(packet Packet, o Options, clients func(n int), 
 }
 
 func (p *peers) Sockets(ctx context.Context, o Options) ([]Socket, error) {
+	return p.fetch(ctx, o, p.send)
+}
+
+func (p *peers) Settled(ctx context.Context) error {
+	_, err := p.fetch(ctx, nobody(), p.inLine)
+	return err
+}
+
+func (p *peers) fetch(ctx context.Context, o Options, send sender) ([]Socket, error) {
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
 	id := longID()
 	answers, err := p.requests.gather(ctx, id, p.requestTimeout, func(r *request) error {
-		return p.send(r, msgFetch, js.Object{{Key: "opts", Value: encodeOptions(o, true)}, {Key: "requestId", Value: id}}, nil)
+		return send(r, msgFetch, js.Object{{Key: "opts", Value: encodeOptions(o, true)}, {Key: "requestId", Value: id}}, nil)
 	})
 	if err != nil {
 		return nil, err

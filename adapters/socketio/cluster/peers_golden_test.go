@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +99,26 @@ func TestStreamsSendWhatNodeSends(t *testing.T) {
 				t.Errorf("\n got %q\nwant %q", got, want)
 			}
 		})
+	}
+}
+
+// Node answers what comes by pub/sub without having read the stream up to there.
+func TestStreamsSettleInTheStream(t *testing.T) {
+	bus := NewStreams(StreamsOptions{UID: zeroID}).(*streams)
+	bus.subscriber.ready.Store(true)
+	bus.reader.ready.Store(true)
+	defer closeBus(t, bus)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nobody answers
+	if bus.Settled(ctx) == nil {
+		t.Error("settled, and nobody answered")
+	}
+	got := commands(bus.link)
+	id := regexp.MustCompile(`"[0-9a-f]{16}"`)
+	want := `[xadd socket.io MAXLEN ~ 10000 * uid 0000000000000000 nsp / type 7 data ` +
+		`{"opts":{"rooms":["id"],"except":[],"flags":{}},"requestId":"id"}]`
+	if len(got) != 1 || id.ReplaceAllString(got[0], `"id"`) != want {
+		t.Errorf("\n got %q\nwant %q", got, want)
 	}
 }
 

@@ -63,7 +63,7 @@ func NewSharded(o ShardedOptions) Bus {
 	b.mine = b.all + s.uid + "#"
 	b.link = newLink(s, "shardnumsub", b.all)
 	b.publisher.nodes.routed = true
-	b.send, b.answer, b.ready = b.sendAll, b.sendOne, b.Ready
+	b.send, b.inLine, b.answer, b.ready = b.sendAll, b.sendAll, b.sendOne, b.Ready
 	b.shards = newShards(b)
 	return b
 }

@@ -69,7 +69,7 @@ func NewStreams(o StreamsOptions) Bus {
 	b.mine = b.all + s.uid + "#"
 	b.link = newLink(s, "numsub", b.all)
 	b.publisher.nodes.routed = true
-	b.send, b.answer, b.ready = b.sendAll, b.sendOne, b.Ready
+	b.send, b.inLine, b.answer, b.ready = b.sendAll, b.append, b.sendOne, b.Ready
 	b.subscriber.channels = []string{b.all, b.mine}
 	b.subscriber.message = b.receive
 	b.subscriber.resumed = b.resumed
@@ -117,6 +117,13 @@ func (b *streams) sendAll(r *request, kind int, data js.Object, _ []string) erro
 	if ephemeral(kind, data) {
 		return b.publish(r, b.all, kind, data)
 	}
+	return b.append(r, kind, data, nil)
+}
+
+// append puts a message into the stream. Of a question there, too, all pods
+// answer by pub/sub: Node's did until 0.3 put them there themselves, and still
+// read them.
+func (b *streams) append(r *request, kind int, data js.Object, _ []string) error {
 	encode, binary := js.AppendJSON, mayHoldBytes(kind) && js.HasBinary(data)
 	if binary {
 		encode = js.AppendMsgpack
