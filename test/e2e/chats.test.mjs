@@ -46,7 +46,9 @@ test('add: live sockets join on every pod before the answer, and are told', { ti
     const [alice, bob, carol] = [objectId(), objectId(), objectId()];
     const chatId = await w.chat(alice, bob);
     const devices = await Promise.all([w.connect(w.pods[0], carol), w.connect(w.pods[1], carol)]);
-    await w.said(w.pods[0], alice, chatId, 'before');
+    // What was said before is through on both pods before she is let in.
+    const watchers = await Promise.all(w.pods.map((pod) => w.connect(pod, alice)));
+    await w.settle(w.pods[0], alice, chatId, ...watchers);
     const res = await add(w.pods[round % 2], alice, chatId, carol);
     assert.equal(res.status, 200, res.body);
     assert.deepEqual(res.json.chat.participants.slice().sort(), [alice, bob, carol].sort());
@@ -60,7 +62,7 @@ test('add: live sockets join on every pod before the answer, and are told', { ti
     const again = await add(w.pods[0], bob, chatId, carol);
     assert.equal(again.status, 200, 'adding twice is no error');
     assert.equal(again.json.chat.participants.length, 3);
-    for (const c of devices) c.close();
+    for (const c of [...devices, ...watchers]) c.close();
   }
 });
 
