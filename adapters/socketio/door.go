@@ -11,6 +11,9 @@ import (
 	"parley/models"
 )
 
+// A pod is behind by milliseconds; one that is further behind has other worries.
+const catchUpPatience = 500 * time.Millisecond
+
 // Door is where a socket waits until it is let in: what is sent to its rooms
 // is held back until its backlog has been sent.
 type Door struct{ m *member }
@@ -109,6 +112,7 @@ func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
 func (s *Server) decide(m *member, next func(*sio.ExtendedError)) {
 	var welcome Welcome
 	err := s.standing(m.ctx)
+	s.catchUp(m.ctx)
 	ctx, cancel := context.WithTimeout(m.ctx, s.opts.HandshakeTimeout)
 	defer cancel()
 	if err == nil {
@@ -157,6 +161,15 @@ func (s *Server) standing(ctx context.Context) error {
 	case <-ctx.Done():
 		return models.Unavailable("the other pods", ctx.Err())
 	}
+}
+
+// catchUp waits until what the other pods published before the socket came has
+// been dealt with, or for catchUpPatience: a page that moves here from another
+// pod had that already, and it would be sent again if it came late.
+func (s *Server) catchUp(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, catchUpPatience)
+	defer cancel()
+	s.opts.Bus.CatchUp(ctx)
 }
 
 // letIn makes the member one that leaves by OnDisconnect. Its backlog is encoded

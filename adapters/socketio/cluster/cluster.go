@@ -94,6 +94,9 @@ type Bus interface {
 	// Settled returns once every other pod has carried out what was enqueued
 	// before; it fails where one of them does not say so within ctx.
 	Settled(ctx context.Context) error
+	// CatchUp returns once this pod has dealt with the broadcasts Redis had for
+	// it as CatchUp was called, or cannot tell, or ctx ends.
+	CatchUp(ctx context.Context)
 	// Rooms returns the rooms of the other pods.
 	Rooms(ctx context.Context) ([]string, error)
 	// ServerSideEmit tells the other pods; with ack, it is called once for all

@@ -239,6 +239,45 @@ func TestSettledMeansCarriedOut(t *testing.T) {
 	})
 }
 
+func TestCatchUpMeansDealtWith(t *testing.T) {
+	each(t, func(t *testing.T, w world) {
+		a, b := w.pod(), w.pod()
+		ctx := context.Background()
+		for i := range 20 {
+			for range 10 {
+				a.Broadcast(event("x"), Options{})
+			}
+			if err := a.Flush(ctx); err != nil {
+				t.Fatal(err)
+			}
+			b.CatchUp(ctx)
+			b.local.mu.Lock()
+			got := len(b.local.packets)
+			b.local.mu.Unlock()
+			if want := 10 * (i + 1); got != want {
+				t.Fatalf("caught up with %d of %d", got, want)
+			}
+		}
+		hang := make(chan struct{})
+		b.local.onBroadcast = func() { <-hang }
+		a.Broadcast(event("x"), Options{})
+		if err := a.Flush(ctx); err != nil {
+			t.Fatal(err)
+		}
+		brief, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		b.CatchUp(brief) // and gives up when it is to
+		if brief.Err() == nil {
+			t.Error("caught up with what is not dealt with")
+		}
+		close(hang)
+		b.CatchUp(ctx)
+		w.redis.kill()
+		waitFor(t, "the loss is noticed", func() bool { return b.Ready() != nil })
+		b.CatchUp(ctx) // does not hang
+	})
+}
+
 func TestServerSideEmitWithAnswers(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		a := w.pod()

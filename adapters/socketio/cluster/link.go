@@ -216,6 +216,9 @@ func (l *link) Flush(ctx context.Context) error {
 	return nil
 }
 
+// CatchUp returns once what Redis has sent us has been dealt with.
+func (l *link) CatchUp(ctx context.Context) { l.subscriber.fence(ctx) }
+
 // Pods counts the pods that listen.
 func (l *link) Pods(ctx context.Context) (int, error) {
 	n, err := l.publisher.nodes.count(ctx, l.publisher.subcommand, l.counted)

@@ -15,6 +15,7 @@ import (
 // room and a record of what it was told.
 type fakeLocal struct {
 	onSockets          func()
+	onBroadcast        func()
 	onEmit             func(args []any, ack func(any))
 	onBroadcastWithAck func(clients func(int), ack func([]any))
 
@@ -94,6 +95,9 @@ func text(v any) string {
 }
 
 func (l *fakeLocal) Broadcast(p Packet, o Options) {
+	if l.onBroadcast != nil {
+		l.onBroadcast()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.packets, l.options = append(l.packets, p), append(l.options, o)

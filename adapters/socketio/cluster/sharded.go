@@ -88,6 +88,9 @@ func (b *sharded) Ready() error {
 	return b.link.Ready()
 }
 
+// CatchUp returns once what any server has sent us has been dealt with.
+func (b *sharded) CatchUp(ctx context.Context) { b.shards.catchUp(ctx) }
+
 func (b *sharded) Close(ctx context.Context) error { return b.close(ctx) }
 
 func (b *sharded) RoomOpened(room string) { b.watch(room, true) }

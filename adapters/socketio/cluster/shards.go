@@ -105,6 +105,21 @@ func (s *shards) await(ctx context.Context) error {
 	}
 }
 
+// catchUp returns once what the servers have sent us has been dealt with.
+func (s *shards) catchUp(ctx context.Context) {
+	s.mu.Lock()
+	subscribers := []*subscriber{s.b.subscriber}
+	for _, v := range s.servers {
+		subscribers = append(subscribers, v.subscriber)
+	}
+	s.mu.Unlock()
+	var all sync.WaitGroup
+	for _, sub := range subscribers {
+		all.Go(func() { sub.fence(ctx) })
+	}
+	all.Wait()
+}
+
 // ready says whether every server's subscription stands.
 func (s *shards) ready() bool {
 	s.mu.Lock()

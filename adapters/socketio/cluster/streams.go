@@ -91,6 +91,9 @@ func (b *streams) Start(ctx context.Context, local Local) error {
 	return b.start(ctx)
 }
 
+// CatchUp returns once the stream was read up to now: broadcasts come by it.
+func (b *streams) CatchUp(ctx context.Context) { b.reader.catchUp(ctx) }
+
 func (b *streams) Close(ctx context.Context) error { return b.close(ctx) }
 
 // Ready returns nil while this pod hears the others, on both ways.
