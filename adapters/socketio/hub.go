@@ -64,9 +64,14 @@ func (s *Server) Leave(ctx context.Context, who models.Audience, chat models.Cha
 	return s.settled(ctx)
 }
 
-// settled returns once every pod has done what was asked before.
+// settled returns once every pod has done what was asked before, and this one
+// hears of the rooms it was put into.
 func (s *Server) settled(ctx context.Context) error {
-	if err := s.opts.Bus.Settled(ctx); err != nil {
+	err := s.opts.Bus.Settled(ctx)
+	if err == nil && s.index.watcher != nil {
+		err = s.index.watcher.RoomsHeard(ctx)
+	}
+	if err != nil {
 		return models.Unavailable("the other pods", err)
 	}
 	return nil

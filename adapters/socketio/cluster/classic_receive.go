@@ -226,7 +226,7 @@ func (c *classic) onResponse(payload string) error {
 		if err != nil {
 			return err
 		}
-		r.answer(sockets)
+		r.answer("", sockets)
 		return nil
 	}
 	if v, ok := m["rooms"]; ok {
@@ -234,11 +234,11 @@ func (c *classic) onResponse(payload string) error {
 		if err != nil {
 			return err
 		}
-		r.answer(rooms)
+		r.answer("", rooms)
 		return nil
 	}
 	if m["type"] == any(float64(askServerSideEmit)) {
-		r.answer(m["data"])
+		r.answer("", m["data"])
 	}
 	return nil
 }

@@ -81,13 +81,14 @@ func (c *classic) BroadcastWithAck(p Packet, o Options, clients func(n int), ack
 	}
 }
 
+func sixChars() string { return shortID(6) }
+
 func (c *classic) Sockets(ctx context.Context, o Options) ([]Socket, error) {
 	if err := c.Ready(); err != nil {
 		return nil, err
 	}
-	id := shortID(6)
-	answers, err := c.requests.gather(ctx, id, c.requestTimeout, func(r *request) error {
-		return c.ask(r, js.Member{Key: "requestId", Value: id}, js.Member{Key: "type", Value: askFetch}, js.Member{Key: "opts", Value: encodeOptions(o, false)})
+	answers, err := c.requests.gather(ctx, sixChars, c.requestTimeout, func(r *request) error {
+		return c.ask(r, js.Member{Key: "requestId", Value: r.id}, js.Member{Key: "type", Value: askFetch}, js.Member{Key: "opts", Value: encodeOptions(o, false)})
 	})
 	if err != nil {
 		return nil, err
@@ -104,9 +105,8 @@ func (c *classic) Rooms(ctx context.Context) ([]string, error) {
 	if err := c.Ready(); err != nil {
 		return nil, err
 	}
-	id := shortID(6)
-	answers, err := c.requests.gather(ctx, id, c.requestTimeout, func(r *request) error {
-		return c.ask(r, js.Member{Key: "requestId", Value: id}, js.Member{Key: "type", Value: askRooms})
+	answers, err := c.requests.gather(ctx, sixChars, c.requestTimeout, func(r *request) error {
+		return c.ask(r, js.Member{Key: "requestId", Value: r.id}, js.Member{Key: "type", Value: askRooms})
 	})
 	if err != nil {
 		return nil, err

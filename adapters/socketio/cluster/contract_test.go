@@ -214,31 +214,6 @@ func TestSocketsOfTheOthers(t *testing.T) {
 	})
 }
 
-func TestSettledMeansCarriedOut(t *testing.T) {
-	each(t, func(t *testing.T, w world) {
-		a := w.pod()
-		if err := a.Settled(context.Background()); err != nil {
-			t.Fatalf("alone: %v", err)
-		}
-		b, c := w.pod(), w.pod()
-		for _, p := range []*pod{b, c} {
-			p.local.add(Socket{ID: "s", Rooms: []string{"s"}})
-		}
-		for i := range 50 {
-			room := fmt.Sprintf("new%d", i)
-			a.Join(in("s"), []string{room})
-			if err := a.Settled(context.Background()); err != nil {
-				t.Fatal(err)
-			}
-			for _, p := range []*pod{b, c} {
-				if len(p.local.Sockets(in(room))) != 1 {
-					t.Fatalf("settled, but nobody has joined %s", room)
-				}
-			}
-		}
-	})
-}
-
 func TestCatchUpMeansDealtWith(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		a, b := w.pod(), w.pod()

@@ -99,7 +99,7 @@ func FuzzDecodePeers(f *testing.F) {
 		two := NewStreams(StreamsOptions{UID: "other", QueueLen: 10}).(*streams)
 		two.local, two.caughtUp = goldenLocal(), func() {}
 		two.receive(two.mine, in)
-		for _, kind := range []string{"3", "4", "8", "9", "10", in} {
+		for _, kind := range []string{"3", "4", "5", "6", "7", "8", "9", "10", in} {
 			two.entry(map[string]string{"uid": "else", "nsp": "/", "type": kind, "data": in})
 		}
 		closeBus(t, two)

@@ -92,6 +92,9 @@ type link struct {
 
 	// also runs beside publisher and subscriber.
 	also []func(ctx context.Context)
+	// lastWords, where it is set, returns once what the others asked before this
+	// pod left has been answered.
+	lastWords func(ctx context.Context)
 
 	mu      sync.Mutex
 	cancel  context.CancelFunc
@@ -181,6 +184,9 @@ func (l *link) close(ctx context.Context) error {
 	var err error
 	if cancel != nil {
 		l.subscriber.leave(ctx, l.counted)
+		if l.lastWords != nil {
+			l.lastWords(ctx)
+		}
 		l.queue.close()
 		select {
 		case <-l.flushed:

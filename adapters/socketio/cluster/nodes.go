@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"maps"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -56,6 +57,28 @@ func (n nodes) count(ctx context.Context, subcommand, channel string) (int, erro
 	// A replica that is down has no subscribers to miss.
 	_ = c.ForEachSlave(ctx, add)
 	return total, nil
+}
+
+// names calls the roll on all servers.
+func (n nodes) names(ctx context.Context, r roll) (map[string]struct{}, error) {
+	c, ok := n.client.(*redis.ClusterClient)
+	if !ok {
+		return r.of(n.client.Do(ctx, "pubsub", "channels", r.pattern()))
+	}
+	var mu sync.Mutex
+	all := map[string]struct{}{}
+	add := func(ctx context.Context, node *redis.Client) error {
+		some, err := r.of(node.Do(ctx, "pubsub", "channels", r.pattern()))
+		mu.Lock()
+		maps.Copy(all, some)
+		mu.Unlock()
+		return err
+	}
+	if err := c.ForEachMaster(ctx, add); err != nil {
+		return nil, err
+	}
+	_ = c.ForEachSlave(ctx, add)
+	return all, nil
 }
 
 // countOf reads [channel, count].

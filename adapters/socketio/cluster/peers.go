@@ -37,6 +37,8 @@ type peers struct {
 	send sender
 	// inLine publishes to all, too, and never past what was published before.
 	inLine sender
+	// onceHeard calls answer once this pod hears the rooms it has been put into.
+	onceHeard func(answer func())
 	// answer publishes to the one pod that asked.
 	answer func(to string, kind int, data js.Object) error
 }
@@ -106,9 +108,8 @@ func (p *peers) fetch(ctx context.Context, o Options, send sender) ([]Socket, er
 	if err := p.ready(); err != nil {
 		return nil, err
 	}
-	id := longID()
-	answers, err := p.requests.gather(ctx, id, p.requestTimeout, func(r *request) error {
-		return send(r, msgFetch, js.Object{{Key: "opts", Value: encodeOptions(o, true)}, {Key: "requestId", Value: id}}, nil)
+	answers, err := p.requests.gather(ctx, longID, p.requestTimeout, func(r *request) error {
+		return send(r, msgFetch, js.Object{{Key: "opts", Value: encodeOptions(o, true)}, {Key: "requestId", Value: r.id}}, nil)
 	})
 	if err != nil {
 		return nil, err
@@ -206,7 +207,8 @@ func (p *peers) onSelect(e envelope) error {
 		closeTransport, _ := e.data["close"].(bool)
 		p.local.Disconnect(o, closeTransport)
 	case msgFetch:
-		p.reply(e, msgFetchAnswer, js.Member{Key: "sockets", Value: encodeSockets(p.local.Sockets(o))})
+		sockets := encodeSockets(p.local.Sockets(o))
+		p.onceHeard(func() { p.reply(e, msgFetchAnswer, js.Member{Key: "sockets", Value: sockets}) })
 	}
 	return nil
 }
@@ -272,9 +274,9 @@ func (p *peers) onAnswer(e envelope) error {
 		if err != nil {
 			return err
 		}
-		r.answer(sockets)
+		r.answer(e.uid, sockets)
 	case msgServerSideAnswer:
-		r.answer(e.data["packet"])
+		r.answer(e.uid, e.data["packet"])
 	}
 	return nil
 }

@@ -42,6 +42,9 @@ type publisher struct {
 	// subcommand and channel count the pods.
 	subcommand, channel string
 
+	// roll names them, where a number is not enough.
+	roll roll
+
 	// listening says whether our own subscription lives, and which one it is:
 	// where it broke, the other pods' most likely did too.
 	listening func() (epoch int64, ready bool)
@@ -144,23 +147,38 @@ func (p *publisher) note(pods int) {
 
 // publish sends a batch and returns what has to be sent again.
 func (p *publisher) publish(ctx context.Context, batch []*outgoing) (left []*outgoing, err error) {
-	count, asks := 0, time.Since(p.counted) >= refreshEvery
+	count, asks, calls := 0, time.Since(p.counted) >= refreshEvery, false
 	for _, o := range batch {
 		asks = asks || o.request != nil
+		calls = calls || (o.request != nil && o.request.wantsNames())
 	}
 	node, err := p.nodes.publisher(ctx)
 	if err != nil {
 		return batch, err
 	}
 	pipe := node.Pipeline()
-	var counter *once
-	if _, spread := p.nodes.client.(*redis.ClusterClient); asks && spread {
-		if count, err = p.nodes.count(ctx, p.subcommand, p.channel); err != nil {
-			return batch, err
+	var counter, caller *once
+	var names map[string]struct{}
+	if _, spread := p.nodes.client.(*redis.ClusterClient); spread {
+		if asks {
+			if count, err = p.nodes.count(ctx, p.subcommand, p.channel); err != nil {
+				return batch, err
+			}
 		}
-	} else if asks {
-		counter = newOnce(ctx, "pubsub", p.subcommand, p.channel)
-		_ = pipe.Process(ctx, counter)
+		if calls {
+			if names, err = p.nodes.names(ctx, p.roll); err != nil {
+				return batch, err
+			}
+		}
+	} else {
+		if asks {
+			counter = newOnce(ctx, "pubsub", p.subcommand, p.channel)
+			_ = pipe.Process(ctx, counter)
+		}
+		if calls {
+			caller = newOnce(ctx, "pubsub", "channels", p.roll.pattern())
+			_ = pipe.Process(ctx, caller)
+		}
 	}
 	cmds := make([]*once, len(batch))
 	for i, o := range batch {
@@ -177,7 +195,10 @@ func (p *publisher) publish(ctx context.Context, batch []*outgoing) (left []*out
 	if asks && countErr == nil {
 		p.note(count)
 	}
-	return p.sort(batch, cmds, count, countErr)
+	if caller != nil && countErr == nil {
+		names, countErr = p.roll.of(caller.Cmd)
+	}
+	return p.sort(batch, cmds, count, names, countErr)
 }
 
 // stamp makes sure that a broken connection shows on some command: go-redis
@@ -195,7 +216,7 @@ func stamp(cmds []*once, err error) {
 
 // sort tells what was published from what has to be sent again and from what
 // Redis will never take.
-func (p *publisher) sort(batch []*outgoing, cmds []*once, pods int, countErr error) (left []*outgoing, err error) {
+func (p *publisher) sort(batch []*outgoing, cmds []*once, pods int, names map[string]struct{}, countErr error) (left []*outgoing, err error) {
 	sent := 0
 	for i, o := range batch {
 		switch e := cmds[i].Err(); {
@@ -208,7 +229,11 @@ func (p *publisher) sort(batch []*outgoing, cmds []*once, pods int, countErr err
 				o.request.fail(unavailable(countErr))
 				continue
 			}
-			o.request.expect(pods - 1)
+			if o.request.wantsNames() {
+				o.request.expectOf(names)
+			} else {
+				o.request.expect(pods - 1)
+			}
 		case isAnswer(e) && !isPassing(e):
 			p.drops.count(reasonRefused, e)
 			if o.request != nil {

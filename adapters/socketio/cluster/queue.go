@@ -86,8 +86,11 @@ func (q *queue) trim() (lost []*outgoing) {
 
 func (q *queue) report(lost []*outgoing) {
 	for _, o := range lost {
-		if !o.moot() {
+		switch {
+		case !o.moot():
 			q.drop(o, reasonQueueFull)
+		case o.request != nil:
+			o.request.untold()
 		}
 	}
 }
@@ -115,21 +118,31 @@ func (q *queue) shift() *outgoing {
 // take returns the next commands, at most n and about maxBytes together, at
 // least one where there is any.
 func (q *queue) take(n, maxBytes int) []*outgoing {
+	batch, moot := q.pick(n, maxBytes)
+	for _, o := range moot { // not under the lock: somebody may wait to push
+		o.request.untold()
+	}
+	return batch
+}
+
+func (q *queue) pick(n, maxBytes int) (batch, moot []*outgoing) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var batch []*outgoing
 	for size := 0; q.head < len(q.items) && len(batch) < n && size < maxBytes; {
 		o := q.shift()
 		if o.moot() {
 			if len(batch) == 0 {
 				q.passed(o)
 			}
+			if o.request != nil {
+				moot = append(moot, o)
+			}
 			continue
 		}
 		size += o.size()
 		batch = append(batch, o)
 	}
-	return batch
+	return batch, moot
 }
 
 // passed is published for one that holds q.mu.

@@ -15,6 +15,9 @@ const maxRequests = 1 << 14
 var (
 	errTimeout = errors.New("not every pod answered in time")
 	errClosed  = errors.New("the bus is closed")
+	// errUntold: the question was published, but the connection broke before
+	// Redis said to whom.
+	errUntold = errors.New("the connection to Redis broke while asking")
 )
 
 // unavailable is how this package fails: what was asked can be asked again.
@@ -24,9 +27,16 @@ func unavailable(err error) error { return models.Unavailable("cluster", err) }
 // listened as it was published has answered, or when it has failed.
 type request struct {
 	id string
+	// repeatable can be asked again where it is not known who was asked.
+	repeatable bool
 
 	mu       sync.Mutex
 	expected int // -1 until the question was published
+	// byName expects an answer of each pod there is, by its uid. A number is not
+	// enough where others can answer than those that were counted.
+	byName   bool
+	names    map[string]struct{} // of those who must answer, where byName
+	answered map[string]struct{} // the uids of those who have
 	answers  []any
 	ended    bool
 	timer    *time.Timer
@@ -36,6 +46,14 @@ type request struct {
 	// For a broadcast with acknowledgements, which has no end but its timeout.
 	clients func(n int)
 	ack     func(args []any)
+}
+
+// untold ends a question that was published, as its echo tells, by a connection
+// that broke before it could tell how many answers to expect.
+func (r *request) untold() {
+	if r.repeatable {
+		r.fail(unavailable(errUntold))
+	}
 }
 
 func (r *request) over() bool {
@@ -51,13 +69,58 @@ func (r *request) expect(n int) {
 	r.finish(nil)
 }
 
-// answer adds one pod's answer.
-func (r *request) answer(a any) {
+// roll asks for names instead of a number; before it is published.
+func (r *request) roll() {
 	r.mu.Lock()
-	if !r.ended {
+	r.byName = true
+	r.mu.Unlock()
+}
+
+func (r *request) wantsNames() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byName
+}
+
+// expectOf says who has to answer.
+func (r *request) expectOf(uids map[string]struct{}) {
+	r.mu.Lock()
+	r.names = uids
+	r.expected = len(uids)
+	r.finish(nil)
+}
+
+// answer adds the answer of the pod uid, the first one alone: a pod that was cut
+// off while it answered does so again. The classic protocol names nobody.
+func (r *request) answer(uid string, a any) {
+	r.mu.Lock()
+	_, again := r.answered[uid]
+	if !r.ended && !again {
 		r.answers = append(r.answers, a)
+		if uid != "" {
+			if r.answered == nil {
+				r.answered = map[string]struct{}{}
+			}
+			r.answered[uid] = struct{}{}
+		}
 	}
 	r.finish(nil)
+}
+
+// complete says whether all have answered; r.mu is held.
+func (r *request) complete() bool {
+	if r.done == nil || r.expected < 0 {
+		return false
+	}
+	if !r.byName {
+		return len(r.answers) >= r.expected
+	}
+	for uid := range r.names {
+		if _, ok := r.answered[uid]; !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // fail ends it with the answers so far.
@@ -68,8 +131,7 @@ func (r *request) fail(err error) {
 
 // finish unlocks r, and calls done once where r has come to its end.
 func (r *request) finish(err error) {
-	complete := r.done != nil && r.expected >= 0 && len(r.answers) >= r.expected
-	if r.ended || (err == nil && !complete) {
+	if r.ended || (err == nil && !r.complete()) {
 		r.mu.Unlock()
 		return
 	}
@@ -144,14 +206,25 @@ func (t *requests) close() {
 }
 
 // gather asks through send and waits for all answers; it fails where one is
-// missing when timeout or ctx is over.
-func (t *requests) gather(ctx context.Context, id string, timeout time.Duration, send func(*request) error) ([]any, error) {
+// missing when timeout or ctx is over. It may ask again, so that what is asked
+// must change nothing; newID names each attempt.
+func (t *requests) gather(ctx context.Context, newID func() string, timeout time.Duration, send func(*request) error) ([]any, error) {
+	deadline := time.Now().Add(timeout)
+	for {
+		answers, err := t.attempt(ctx, &request{id: newID(), repeatable: true}, time.Until(deadline), send)
+		if !errors.Is(err, errUntold) || time.Now().After(deadline) {
+			return answers, err
+		}
+	}
+}
+
+func (t *requests) attempt(ctx context.Context, r *request, timeout time.Duration, send func(*request) error) ([]any, error) {
 	type result struct {
 		answers []any
 		err     error
 	}
 	done := make(chan result, 1)
-	r := &request{id: id, done: func(answers []any, err error) { done <- result{answers, err} }}
+	r.done = func(answers []any, err error) { done <- result{answers, err} }
 	if err := t.add(r, timeout); err != nil {
 		return nil, err
 	}

@@ -49,28 +49,39 @@ func (r *roomSet) want(channel string, wanted bool) {
 	}
 }
 
-// await returns once all channels wanted now are subscribed.
+// await returns once all channels wanted now are subscribed. What is wanted
+// later is not waited for: while rooms open all the time, it would never end.
 func (r *roomSet) await(ctx context.Context) error {
-	for {
-		r.mu.Lock()
-		missing := false
-		for c := range r.wanted {
-			if _, ok := r.heard[c]; !ok {
-				missing = true
-				break
-			}
-		}
-		changed := r.changed
-		r.mu.Unlock()
-		if !missing {
-			return nil
-		}
+	r.mu.Lock()
+	missing, changed := r.missing(r.wanted), r.changed
+	r.mu.Unlock()
+	for len(missing) > 0 {
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+		r.mu.Lock()
+		missing, changed = r.missing(missing), r.changed
+		r.mu.Unlock()
 	}
+	return nil
+}
+
+// missing returns those of channels that are wanted and not subscribed.
+func (r *roomSet) missing(channels map[string]struct{}) map[string]struct{} {
+	var left map[string]struct{}
+	for c := range channels {
+		_, wanted := r.wanted[c]
+		if _, ok := r.heard[c]; ok || !wanted {
+			continue
+		}
+		if left == nil {
+			left = map[string]struct{}{}
+		}
+		left[c] = struct{}{}
+	}
+	return left
 }
 
 // begin subscribes to everything on a fresh connection and returns how many

@@ -47,6 +47,14 @@ type sharded struct {
 	all, mine string // channels
 	shards    *shards
 	turn      sync.Mutex // several connections listen where Redis is a cluster
+
+	// ctx ends with the bus.
+	ctx context.Context
+	end context.CancelFunc
+
+	answerMu  sync.Mutex
+	leaving   bool           // nothing waits for a room any more
+	answering sync.WaitGroup // the replies that do; added to only while not leaving
 }
 
 // NewSharded returns a bus that Node pods with createShardedAdapter take for
@@ -65,7 +73,36 @@ func NewSharded(o ShardedOptions) Bus {
 	b.publisher.nodes.routed = true
 	b.send, b.inLine, b.answer, b.ready = b.sendAll, b.sendAll, b.sendOne, b.Ready
 	b.shards = newShards(b)
+	b.onceHeard = b.afterRooms
+	b.ctx, b.end = context.WithCancel(context.Background())
+	b.lastWords = b.finishAnswers
 	return b
+}
+
+// afterRooms answers a question once the rooms that were opened before it are
+// heard: who asks whether joins were carried out goes on to publish to them.
+func (b *sharded) afterRooms(answer func()) {
+	b.answerMu.Lock()
+	defer b.answerMu.Unlock()
+	if b.leaving || b.shards.heard() {
+		answer()
+		return
+	}
+	b.answering.Go(func() {
+		ctx, cancel := context.WithTimeout(b.ctx, b.requestTimeout)
+		defer cancel()
+		if b.shards.await(ctx) == nil {
+			answer()
+		}
+	})
+}
+
+// finishAnswers returns once no reply waits any more.
+func (b *sharded) finishAnswers(context.Context) {
+	b.answerMu.Lock()
+	b.leaving = true
+	b.answerMu.Unlock()
+	b.answering.Wait()
 }
 
 func (b *sharded) Start(ctx context.Context, local Local) error {
@@ -91,7 +128,14 @@ func (b *sharded) Ready() error {
 // CatchUp returns once what any server has sent us has been dealt with.
 func (b *sharded) CatchUp(ctx context.Context) { b.shards.catchUp(ctx) }
 
-func (b *sharded) Close(ctx context.Context) error { return b.close(ctx) }
+func (b *sharded) Close(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, b.end)
+	defer stop()
+	err := b.close(ctx)
+	b.end()
+	b.finishAnswers(ctx)
+	return err
+}
 
 func (b *sharded) RoomOpened(room string) { b.watch(room, true) }
 

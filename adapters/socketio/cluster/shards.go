@@ -105,6 +105,13 @@ func (s *shards) await(ctx context.Context) error {
 	}
 }
 
+// heard says whether every channel wanted is subscribed.
+func (s *shards) heard() bool {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	return s.await(ended) == nil
+}
+
 // catchUp returns once what the servers have sent us has been dealt with.
 func (s *shards) catchUp(ctx context.Context) {
 	s.mu.Lock()

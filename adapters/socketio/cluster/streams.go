@@ -69,6 +69,8 @@ func NewStreams(o StreamsOptions) Bus {
 	b.mine = b.all + s.uid + "#"
 	b.link = newLink(s, "numsub", b.all)
 	b.publisher.nodes.routed = true
+	b.publisher.roll = roll{prefix: b.all, own: b.uid}
+	b.onceHeard = func(answer func()) { answer() } // rooms have no channels
 	b.send, b.inLine, b.answer, b.ready = b.sendAll, b.append, b.sendOne, b.Ready
 	b.subscriber.channels = []string{b.all, b.mine}
 	b.subscriber.message = b.receive
@@ -78,6 +80,10 @@ func NewStreams(o StreamsOptions) Bus {
 	b.reader.connected = b.connected(&b.reader.epoch)
 	b.also = append(b.also, b.reader.run)
 	b.caughtUp = func() { b.reader.catchUp(context.Background()) }
+	b.lastWords = func(ctx context.Context) {
+		b.subscriber.leave(ctx, b.mine) // nobody calls our name any more
+		b.reader.catchUp(ctx)
+	}
 	subscribed := b.subscriber.fence
 	b.publisher.catchUp = func(ctx context.Context) {
 		subscribed(ctx)
@@ -127,6 +133,9 @@ func (b *streams) sendAll(r *request, kind int, data js.Object, _ []string) erro
 // answer by pub/sub: Node's did until 0.3 put them there themselves, and still
 // read them.
 func (b *streams) append(r *request, kind int, data js.Object, _ []string) error {
+	if r != nil {
+		r.roll() // who reads the stream need not be subscribed, and the other way round
+	}
 	encode, binary := js.AppendJSON, mayHoldBytes(kind) && js.HasBinary(data)
 	if binary {
 		encode = js.AppendMsgpack
