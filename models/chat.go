@@ -26,3 +26,11 @@ func (c Chat) LastActivity() time.Time {
 	}
 	return c.CreatedAt
 }
+
+// Seat is a socket's place in a chat's room: taken, or given up.
+type Seat struct {
+	UserID   UserID
+	SocketID SocketID
+	ChatID   ChatID
+	Taken    bool
+}

@@ -111,6 +111,12 @@ type Hub interface {
 	// and return when every pod has done so.
 	Join(ctx context.Context, who models.Audience, chat models.ChatID) error
 	Leave(ctx context.Context, who models.Audience, chat models.ChatID) error
+	// Users are those who have sockets on this pod.
+	Users() []models.UserID
+	// Reseat puts the users' sockets on this pod into the rooms of the chats that
+	// look returns for each, and out of those of all others, but for what joins
+	// and leaves change while it looks. It returns who moved, after an error too.
+	Reseat(ctx context.Context, users []models.UserID, look func() (map[models.UserID][]models.ChatID, error)) ([]models.Seat, error)
 	// Part cuts off, on every pod, the sockets that hold the session, but for one.
 	// It waits for nobody.
 	Part(session models.SessionID, except models.SocketID)

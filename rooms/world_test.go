@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -37,6 +38,7 @@ type world struct {
 	removed  []string
 	fail     map[string]error
 	ids      int
+	seats    map[models.UserID][]models.ChatID // who has a socket here, and where
 	dropped  map[string]int
 	sessions map[models.SessionID]models.Session
 	census   map[models.UserID]time.Time
@@ -485,6 +487,36 @@ func (h hub) Handed(context.Context) {
 }
 
 func (h hub) EmitLocal(to models.Audience, e models.Event) { h.Emit(to, e) }
+
+func (h hub) Users() []models.UserID {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Sorted(maps.Keys(h.seats))
+}
+
+// Reseat moves each user's one socket.
+func (h hub) Reseat(_ context.Context, users []models.UserID, look func() (map[models.UserID][]models.ChatID, error)) (moved []models.Seat, err error) {
+	chats, err := look()
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, u := range users {
+		for _, id := range chats[u] {
+			if !slices.Contains(h.seats[u], id) {
+				moved = append(moved, models.Seat{UserID: u, SocketID: "of " + models.SocketID(u), ChatID: id, Taken: true})
+			}
+		}
+		for _, id := range h.seats[u] {
+			if !slices.Contains(chats[u], id) {
+				moved = append(moved, models.Seat{UserID: u, SocketID: "of " + models.SocketID(u), ChatID: id})
+			}
+		}
+		h.seats[u] = chats[u]
+	}
+	return moved, nil
+}
 
 func (h hub) Join(_ context.Context, who models.Audience, _ models.ChatID) error {
 	h.mu.Lock()

@@ -41,6 +41,9 @@ const (
 	// How often, in the time a dead connection may go unnoticed, the census looks.
 	censusPart = 10
 
+	// Each attempt waits for the database as long as any call does.
+	catchUpAttempts = 3
+
 	storeTimeout    = 15 * time.Second
 	presenceTimeout = 5 * time.Second
 )
@@ -201,14 +204,22 @@ func (s *Server) media() (*media.Spool, rooms.Media, error) {
 	return spool, keeper, nil
 }
 
-// catchUp tells this pod's sockets what other pods said while they could not be
-// heard.
+// catchUp makes good what other pods did while they could not be heard. Where
+// Redis was away, the database often was, too: it is given time to come back.
 func (s *Server) catchUp(since time.Time, chats []models.ChatID) {
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-	defer cancel()
-	if err := s.rooms.CatchUp(ctx, since, chats); err != nil {
+	var err error
+	for range catchUpAttempts {
+		if err = s.tryCatchUp(since, chats); err == nil {
+			return
+		}
 		s.log.Warn("what other pods sent may be missing here", "since", since, "error", err)
 	}
+}
+
+func (s *Server) tryCatchUp(since time.Time, chats []models.ChatID) error {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	return s.rooms.CatchUp(ctx, since, chats)
 }
 
 // limited holds a socket's events to their rate.

@@ -45,7 +45,7 @@ func (d *Door) Enter(chats []models.ChatID) {
 	now := s.opts.Now()
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	if d.m.phase != atDoor {
+	if d.m.phase != atDoor || d.m.seated {
 		return
 	}
 	for _, chat := range chats {

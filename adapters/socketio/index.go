@@ -54,6 +54,7 @@ func (x *index) add(m *member, now time.Time) {
 // join and leave need x.mu.
 func (x *index) join(m *member, name string, now time.Time) {
 	delete(m.left, name)
+	m.noteMove(name)
 	if _, in := m.rooms[name]; in {
 		return
 	}
@@ -70,6 +71,7 @@ func (x *index) join(m *member, name string, now time.Time) {
 }
 
 func (x *index) leave(m *member, name string) {
+	m.noteMove(name)
 	if m.phase < live && m.user != "" {
 		if m.left == nil {
 			m.left = map[string]struct{}{}

@@ -41,6 +41,10 @@ type member struct {
 	// left are the rooms it was told to leave since it was identified and before
 	// it entered.
 	left map[string]struct{}
+	// moved are the rooms it joined or left while Reseat looks; nil otherwise.
+	moved map[string]struct{}
+	// seated is set where Reseat has put it into its rooms before Enter could.
+	seated bool
 
 	disconnected atomic.Pointer[string] // the library's reason
 	kicked       atomic.Int32           // told to go while at the door

@@ -42,6 +42,7 @@ type Server struct {
 	onReady      func(context.Context, *Socket)
 	onDisconnect func(context.Context, models.Departure)
 	onResumed    func(time.Time, []models.ChatID)
+	reseating    sync.Mutex // one Reseat at a time: each notes what moves meanwhile
 	handlers     map[string]func(context.Context, *Socket, []any) any
 
 	draining atomic.Bool
@@ -140,7 +141,8 @@ func (s *Server) OnReady(fn func(ctx context.Context, socket *Socket)) { s.onRea
 // OnDisconnect is called exactly once for each socket OnConnect let in.
 func (s *Server) OnDisconnect(fn func(ctx context.Context, d models.Departure)) { s.onDisconnect = fn }
 
-// OnResumed is called when other pods' messages may have been missed.
+// OnResumed is called when what other pods sent may have been missed: messages,
+// joins and leaves.
 func (s *Server) OnResumed(fn func(since time.Time, rooms []models.ChatID)) { s.onResumed = fn }
 
 // On handles an event from clients. Handlers of one socket run one after the
