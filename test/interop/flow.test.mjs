@@ -101,6 +101,24 @@ describe(`who is in a chat changes everywhere before the answer (${adapter})`, (
     });
   }
 
+  test('a Node pod that reads the stream late has done it all the same', { skip: only(adapter === 'redis-streams' && !subjectIsNode, 'what goes by the stream, from Parley') }, async () => {
+    const [alice, bob, carol] = [objectId(), objectId(), objectId()];
+    const [chat, own] = [await w.chat(alice, bob), await w.chat(carol, objectId())];
+    const onNode = await w.connect(w.node, carol);
+    await joined(own, onNode);
+    await w.present(carol, onNode.id);
+    await w.node.control('lag', { ms: 300 });
+    try {
+      const local = async () => (await w.node.control('fetchSockets', { to: [chat], flags: { local: true } })).map((s) => s.id);
+      await change('POST', chat, alice, carol);
+      assert.deepEqual(await local(), [onNode.id]);
+      await change('DELETE', chat, alice, carol);
+      assert.deepEqual(await local(), []);
+    } finally {
+      await w.node.control('lag', { ms: 0 });
+    }
+  });
+
   test('a chat made over REST is joined by sockets on Node at once', { skip: parley('POST /api/chats') }, async () => {
     const [alice, bob] = [objectId(), objectId()];
     const onNode = await w.connect(w.node, bob);

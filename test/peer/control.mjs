@@ -56,17 +56,24 @@ const operations = {
 };
 
 // The last entry read from the stream; without one the adapter reads from "now" each time it asks, and between
-// two times it misses what comes.
-function offsets(adapter) {
+// two times it misses what comes. And a way to make it read late.
+function stream(adapter) {
   const read = adapter.onRawMessage; // none where there is no stream
   let last = null;
-  if (read) adapter.onRawMessage = (message, offset) => { last = offset; read.call(adapter, message, offset); };
-  return () => last;
+  let lag = 0;
+  if (read) {
+    adapter.onRawMessage = (message, offset) => {
+      last = offset;
+      if (lag > 0) setTimeout(() => read.call(adapter, message, offset), lag);
+      else read.call(adapter, message, offset);
+    };
+  }
+  return { offset: () => last, lag: (io, { ms }) => { lag = ms; } };
 }
 
 export function attachControl({ app, io, name, sockets }) {
   const heard = []; // serverSideEmit events that arrived here
-  const own = { settled: () => sockets.settled(), offset: offsets(io.of('/').adapter) };
+  const own = { settled: () => sockets.settled(), ...stream(io.of('/').adapter) };
   io.on('peer:ask', (...args) => {
     const ack = args.pop();
     heard.push(['peer:ask', ...args]);
