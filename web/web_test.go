@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -212,7 +213,8 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// The notice must name the version that is served.
+// The notice is written by hand: it must name the version that is served, in
+// both places, and no other.
 func TestNotice(t *testing.T) {
 	version, err := clientFiles.ReadFile("client/VERSION")
 	if err != nil {
@@ -220,8 +222,30 @@ func TestNotice(t *testing.T) {
 	}
 	want := strings.TrimSpace(string(version))
 	js := ask(newBundles(t), http.MethodGet, "/socket.io/socket.io.js").Body.String()
-	if !strings.Contains(js, "Socket.IO v"+want) {
+	if !strings.Contains(js, "Socket.IO v"+want+"\n") {
 		t.Errorf("socket.io.js is not of version %s", want)
+	}
+	notice, err := os.ReadFile("client/NOTICE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"| Version | " + want + " (", "| Refreshed by | `web/client/refresh.sh " + want + "` |"} {
+		if !strings.Contains(string(notice), line) {
+			t.Errorf("the notice does not say %q", line)
+		}
+	}
+	for _, named := range regexp.MustCompile(`\d+\.\d+\.\d+`).FindAllString(string(notice), -1) {
+		if named != want {
+			t.Errorf("the notice names %s, %s is served", named, want)
+		}
+	}
+	licence, err := os.ReadFile("client/LICENSE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	holders := "2014-present Guillermo Rauch and Socket.IO contributors"
+	if !strings.Contains(string(licence), holders) || !strings.Contains(string(notice), holders) {
+		t.Errorf("the notice and the licence do not both name %q", holders)
 	}
 }
 
