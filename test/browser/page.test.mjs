@@ -49,6 +49,7 @@ test('Alice types: Bob sees it, and the delivery line goes from delivered to rea
 
   // A second look at the same chat: history is there, and nothing is repeated.
   const before = await bob.texts();
+  await Promise.all([alice.upgraded(), bob.upgraded()]);
   await page.reload();
   await Promise.all([alice.connected(), bob.connected()]);
   await bob.until(bob.texts, (all) => all.length === before.length, 'history');
@@ -88,6 +89,7 @@ test('Bob goes offline, Alice sends three, Bob returns and gets each once, in or
   await alice.say('still here?');
   await bob.shows('still here?');
   const before = await bob.texts();
+  await bob.upgraded();
   await bob.button('Go offline').click();
   await lookAway(page);
   await alice.until(alice.peer, (text) => text.startsWith('Bob is offline'), 'Bob offline');
@@ -149,6 +151,7 @@ test('everything works by keyboard alone, and the focus can be seen', async () =
 
   await tabTo(bob.button('Go offline'));
   await alice.until(alice.lines, (all) => all.at(-1) === 'Read', 'focus reads');
+  await bob.upgraded();
   await press('Space');
   await bob.until(bob.link, (text) => text === 'Offline', 'offline');
   await press('Space');
@@ -231,6 +234,7 @@ test('docs/demo.png', { skip: !process.env.SCREENSHOT }, async () => {
   await bob.shows('Morning! Are we still on for the market?');
   await bob.say('Yes. Nine at the fountain?');
   await alice.shows('Yes. Nine at the fountain?');
+  await bob.upgraded();
   await bob.button('Go offline').evaluate((button) => button.click());
   await alice.until(alice.peer, (text) => text.startsWith('Bob is offline'), 'Bob offline');
   await alice.box.focus();

@@ -1,9 +1,11 @@
 // The server dies and comes back: the page says so, waits, and loses nothing. Contract 7.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { quietPort } from '../e2e/harness/ports.mjs';
 import { openDemo, strangers, useWorld } from './world.mjs';
 
-const w = useWorld(); // no JWT_SECRET: the new process does not know the old one's tokens
+// No JWT_SECRET: the new process does not know the old one's tokens. It takes the old one's port, seconds later.
+const w = useWorld(async () => ({ PORT: await quietPort() }));
 
 // The server stores what is posted next; the page never hears of it.
 async function loseAnswer(page, until) {
@@ -24,7 +26,6 @@ async function restart(end, { told, answered = true }) {
   await bob.shows(`before it is ${name}`);
   assert.deepEqual(seen.problems, []);
 
-  const { port } = w.parley;
   await end();
   dead?.();
   for (const side of [alice, bob]) {
@@ -37,7 +38,7 @@ async function restart(end, { told, answered = true }) {
   await alice.until(alice.lines, (all) => all.slice(-2).every((line) => line === 'Waiting for a connection'), 'waiting');
   await alice.until(alice.link, (text) => /attempt \d/.test(text), 'attempts are counted');
 
-  await w.start({ PORT: port });
+  await w.start();
   await Promise.all([alice.connected(), bob.connected()]);
   await bob.shows(`${name}: two`);
   await alice.until(alice.states, (all) => all.slice(-2).every((state) => state === 'delivered' || state === 'read'), 'delivered');

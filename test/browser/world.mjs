@@ -40,7 +40,7 @@ export async function startParley(dir, env = {}) {
   });
   const url = await program.line(listening, 30_000);
   await waitFor(async () => (await fetch(`${url}/readyz`).catch(() => ({}))).status === 200, 20_000, () => `Parley ready:\n${program.tail()}`);
-  return { program, url, port: Number(new URL(url).port) };
+  return { program, url };
 }
 
 // A page of another origin. answer gives the HTML.
@@ -135,6 +135,8 @@ export class Side {
   }
 
   connected() { return this.until(this.link, (text) => text.startsWith('Connected'), 'connected'); }
+  // Chromium complains of a WebSocket that is closed while it opens, so nobody goes offline or reloads before this.
+  upgraded() { return this.until(this.link, (text) => text === 'Connected · WebSocket', 'on its WebSocket'); }
   shows(text) { return this.until(this.texts, (all) => all.includes(text), `shows "${text}"`); }
 }
 
