@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { sunset } from './picture.mjs';
-import { openDemo, size, strangers, useWorld } from './world.mjs';
+import { lookAway, openDemo, size, strangers, useWorld } from './world.mjs';
 
 const w = useWorld();
 
@@ -15,12 +15,6 @@ async function quiet({ context, seen }, sides) {
   for (const side of sides) assert.equal(await side.repeated(), 0, `${side.name} got a message twice`);
   await context.close();
 }
-
-// Away from both sides, so that neither is being read.
-const lookAway = async (page) => {
-  await page.mouse.move(2, 2);
-  await page.evaluate(() => document.activeElement.blur());
-};
 
 test('Alice types: Bob sees it, and the delivery line goes from delivered to read', async () => {
   const demo = await openDemo(w);

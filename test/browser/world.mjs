@@ -83,18 +83,27 @@ export function useWorld(env = {}, ready = () => {}) {
   return w;
 }
 
-// A page whose every request, error and event packet is written down.
+// A page whose every request, error and frame received is written down.
 export async function openPage(browser, options = {}) {
   const context = await browser.newContext({ viewport: size, colorScheme: 'light', locale: 'en-GB', reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
-  const seen = { urls: [], problems: [], refused: [] };
+  const seen = { urls: [], frames: [], problems: [], refused: [] };
   context.on('request', (request) => seen.urls.push(request.url()));
   context.on('response', (response) => { if (response.status() >= 400) seen.refused.push(`${response.status()} ${response.request().method()} ${response.url()}`); });
-  page.on('websocket', (socket) => seen.urls.push(socket.url()));
+  page.on('websocket', (socket) => {
+    seen.urls.push(socket.url());
+    socket.on('framereceived', ({ payload }) => seen.frames.push(String(payload)));
+  });
   page.on('filechooser', () => {}); // from the start: asking for it takes longer than a key press
   page.on('pageerror', (error) => seen.problems.push(String(error)));
   page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) seen.problems.push(message.text()); });
   return { context, page, seen };
+}
+
+// Away from both sides, so that neither is being read.
+export async function lookAway(page) {
+  await page.mouse.move(2, 2);
+  await page.evaluate(() => document.activeElement.blur());
 }
 
 // What a page asked for anywhere but at url's origin.

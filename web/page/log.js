@@ -2,14 +2,12 @@
 import { Bubble, fileSource } from './bubble.js';
 
 const nearBottom = 80; // px
-const maxEarly = 200; // receipts
 
 export class Log {
   #bubbles = new Map(); // by message id
-  #early = new Map(); // receipts for messages whose id we do not know yet
 
-  constructor(element, { empty, older }) {
-    Object.assign(this, { element, empty, older });
+  constructor(element, { empty, older }, receipts) {
+    Object.assign(this, { element, empty, older, receipts });
     // A picture that has loaded is taller than one that has not.
     element.addEventListener('load', () => this.#settle(), true);
     new ResizeObserver(() => this.#settle()).observe(element);
@@ -22,13 +20,14 @@ export class Log {
 
   has(id) { return this.#bubbles.has(id); }
 
-  // add shows a message of the server's, from new_message or from history.
+  // add shows a message of the server's, from new_message or from history. Of an own one from history, nothing is said
+  // but what is remembered: others may have had it long ago.
   add(message, author, { live = false, before = null } = {}) {
     const url = message.fileUrl && fileSource(message.fileUrl);
     const bubble = new Bubble(author, url ? { type: message.type, url } : { text: message.content ?? message.textMessage }, message.createdAt);
+    if (live && author.mine) this.receipts.note(message._id, 'sent');
     this.#place(bubble, live, before);
     this.#name(bubble, message);
-    if (author.mine) bubble.advance('sent');
     return bubble;
   }
 
@@ -42,9 +41,8 @@ export class Log {
 
   // stored gives a draft its identity.
   stored(bubble, message) {
+    this.receipts.note(message._id, 'sent');
     this.#name(bubble, message);
-    bubble.advance('sent');
-    this.#applyEarly(bubble);
   }
 
   divide(text, kind) {
@@ -55,39 +53,38 @@ export class Log {
     return line;
   }
 
-  delivered(id) { this.#receipt(id, 'delivered'); }
+  delivered(id) {
+    this.receipts.note(id, 'delivered');
+    this.#show(this.#bubbles.get(id));
+  }
 
   // Reading one message is reading all before it.
   readUpTo(id) {
-    if (!this.#receipt(id, 'read')) return;
-    for (let at = this.#bubbles.get(id).element; at; at = at.previousElementSibling) {
+    this.receipts.note(id, 'read');
+    for (let at = this.#bubbles.get(id)?.element; at; at = at.previousElementSibling) {
       const bubble = this.#bubbles.get(at.dataset.id);
-      if (bubble?.mine) bubble.advance('read');
+      if (!bubble?.mine) continue;
+      this.receipts.note(bubble.id, 'read');
+      this.#show(bubble);
     }
   }
 
-  forgetEarly() { this.#early.clear(); }
-
-  #receipt(id, state) {
-    const bubble = this.#bubbles.get(id);
-    if (!bubble) {
-      if (this.#early.size < maxEarly && this.#early.get(id) !== 'read') this.#early.set(id, state);
-      return false;
-    }
-    if (bubble.mine) bubble.advance(state);
-    return true;
+  // Those before it may be loaded later than it.
+  readFurther() {
+    const last = Array.from(this.element.children).findLast(({ dataset }) => this.receipts.get(dataset.id) === 'read');
+    if (last) this.readUpTo(last.dataset.id);
   }
 
-  #applyEarly(bubble) {
-    const state = this.#early.get(bubble.id);
-    this.#early.delete(bubble.id);
-    if (state === 'read') this.readUpTo(bubble.id);
-    else if (state) bubble.advance(state);
+  #show(bubble) {
+    const state = bubble?.mine && this.receipts.get(bubble.id);
+    if (state) bubble.advance(state);
   }
 
   #name(bubble, message) {
     bubble.named(message);
     this.#bubbles.set(message._id, bubble);
+    if (this.receipts.get(bubble.id) === 'read') this.readUpTo(bubble.id);
+    else this.#show(bubble);
   }
 
   #place(bubble, live, before) {

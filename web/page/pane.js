@@ -4,6 +4,7 @@ import { timeOf } from './bubble.js';
 import { Composer } from './composer.js';
 import { Log } from './log.js';
 import { newKey, Outbox } from './outbox.js';
+import { Receipts } from './receipts.js';
 import { Session } from './session.js';
 
 const typingFades = 6000; // ms, should the end of typing never arrive
@@ -37,7 +38,7 @@ export class Pane {
     parts.log.setAttribute('aria-label', `Messages as ${user.name} sees them`);
 
     this.api = new Api(demo, user.userId);
-    this.log = new Log(parts.log, parts);
+    this.log = new Log(parts.log, parts, new Receipts(`parley:${user.userId}`));
     this.outbox = new Outbox(this.api, (...news) => this.#sending(...news));
     this.session = new Session(demo, user.userId);
     this.composer = new Composer(parts, {
@@ -145,6 +146,7 @@ export class Pane {
     for (const message of page.messages.toReversed()) {
       if (!this.log.has(message._id)) this.log.add(message, this.#author(message.senderId), { before: at });
     }
+    this.log.readFurther();
     older.hidden = !page.next;
     older.dataset.next = page.next ?? '';
     if (before) log.scrollTop = log.scrollHeight - height;
@@ -221,7 +223,6 @@ export class Pane {
     for (const message of this.#held.splice(0)) {
       if (!this.log.has(message._id)) this.log.add(message, this.#author(message.senderId), { live: true });
     }
-    this.log.forgetEarly();
   }
 
   // ---- reading ----

@@ -1,0 +1,146 @@
+// What the line under one's own message says, and when it says nothing. Contract 7.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { lookAway, openDemo, openPage, Side, strangers, useWorld } from './world.mjs';
+
+// Without grace, a tab beside another is sent nothing again.
+const w = useWorld({ REPLAY_GRACE: '0' });
+const sockets = /\/socket\.io\/\?/;
+
+async function quiet({ context, seen }) {
+  assert.deepEqual(strangers(seen, w.url), []);
+  assert.deepEqual(seen.problems, []);
+  await context.close();
+}
+
+// Sends as the user called name, with no page: what the curl line that the server prints does.
+async function post(name, text) {
+  const { chatId, users } = await (await fetch(`${w.url}/demo.json`)).json();
+  const form = new FormData();
+  for (const [key, value] of Object.entries({ chatId, type: 'text', textMessage: text })) form.set(key, value);
+  const response = await fetch(`${w.url}/api/messages`, { method: 'POST', body: form, headers: { Authorization: `Bearer ${users.find((user) => user.name === name).token}` } });
+  assert.equal(response.status, 201);
+  return (await response.json()).messages[0];
+}
+
+test('a reload forgets nothing that was known, and another tab claims nothing that it does not know', async () => {
+  const demo = await openDemo(w);
+  const { page, alice, bob } = demo;
+  await Promise.all([alice.upgraded(), bob.upgraded()]);
+  await alice.say('read');
+  await bob.box.focus();
+  await alice.until(alice.lines, (all) => all.at(-1) === 'Read', 'read');
+  await lookAway(page);
+  await alice.say('delivered');
+  await alice.until(alice.lines, (all) => all.at(-1) === 'Delivered', 'delivered');
+  await bob.button('Go offline').evaluate((button) => button.click());
+  await alice.until(alice.peer, (text) => text.startsWith('Bob is offline'), 'Bob offline');
+  await alice.say('sent');
+  await alice.until(alice.lines, (all) => all.at(-1) === 'Sent', 'sent');
+
+  // Nothing comes over a socket until the lines have been looked at: Bob's return delivers the third.
+  let open;
+  const opened = new Promise((resolve) => { open = resolve; });
+  const hold = async (route) => {
+    await opened;
+    await route.continue();
+  };
+  await page.route(sockets, hold);
+  await page.reload();
+  await alice.shows('sent');
+  assert.deepEqual(await alice.lines(), ['Read', 'Delivered', 'Sent']);
+  assert.deepEqual(await alice.root.locator('.msg .state svg').count(), 3);
+
+  // Another tab has heard nothing of them.
+  const other = await openPage(w.browser);
+  await other.page.route(sockets, hold);
+  await other.page.goto(w.url);
+  const there = new Side(other.page, 'Alice');
+  await there.shows('sent');
+  assert.deepEqual(await there.lines(), ['', '', '']);
+  assert.deepEqual(await there.states(), [undefined, undefined, undefined]);
+
+  open();
+  await Promise.all([alice.upgraded(), bob.upgraded(), there.upgraded()]);
+  // Reading one is reading all before it: the other tab learns that from the first receipt it hears.
+  await bob.box.focus();
+  for (const side of [alice, there]) await side.until(side.lines, (all) => all.length === 3 && all.every((line) => line === 'Read'), 'all read');
+  await page.reload();
+  await alice.shows('sent');
+  assert.deepEqual(await alice.lines(), ['Read', 'Read', 'Read']);
+  await quiet(other);
+  await quiet(demo);
+});
+
+test('what was read is read in earlier pages of history, too', async () => {
+  const demo = await openDemo(w); // with both online, nothing is sent again to the other tab
+  for (let i = 0; i < 35; i++) await post('Alice', `number ${i}`);
+  await demo.bob.shows('number 34');
+  const other = await openDemo(w);
+  const { alice, bob } = other;
+  await alice.shows('number 34');
+  assert.deepEqual(await alice.lines(), Array(30).fill(''));
+  await bob.box.focus();
+  await alice.until(alice.lines, (all) => all.every((line) => line === 'Read'), 'all read');
+  await alice.button('Show earlier messages').click();
+  await alice.shows('number 0');
+  assert.deepEqual((await alice.lines()).slice(0, 35), Array(35).fill('Read'));
+  await quiet(other);
+  await quiet(demo);
+});
+
+test('a message sent elsewhere, while the page waits for an answer of its own, is delivered all the same', async () => {
+  const demo = await openDemo(w);
+  const { page, seen, alice, bob } = demo;
+  await Promise.all([alice.upgraded(), bob.upgraded()]);
+  let answer;
+  const asked = new Promise((resolve) => { answer = resolve; });
+  await page.route('**/api/messages', async (route) => {
+    await asked;
+    await route.continue();
+  }, { times: 1 });
+  await alice.say('from the page');
+  await alice.until(alice.lines, (all) => all.at(-1) === 'Sending…', 'under way');
+  const { _id } = await post('Alice', 'from curl');
+  await bob.shows('from curl');
+  // The server says so to Alice's socket alone, once.
+  await alice.until(() => seen.frames, (all) => all.some((frame) => frame.includes('"message_delivered"') && frame.includes(_id)), 'told that it was delivered');
+  assert.equal((await alice.texts()).includes('from curl'), false, 'it might be the page\'s own');
+
+  answer();
+  await alice.shows('from curl');
+  await alice.until(alice.lines, (all) => all.slice(-2).every((line) => line === 'Delivered'), 'both delivered');
+  await quiet(demo);
+});
+
+test('what the page remembers is bounded, goes forward only, and may be spoilt', async () => {
+  const demo = await openDemo(w);
+  const { page, alice } = demo;
+  const remembered = await page.evaluate(async () => {
+    const { Receipts } = await import('/page/receipts.js');
+    const receipts = new Receipts('test');
+    for (let i = 0; i < 600; i++) receipts.note(`m${i}`, 'sent');
+    receipts.note('m599', 'read');
+    receipts.note('m599', 'delivered');
+    await Promise.resolve();
+    const again = new Receipts('test');
+    return [JSON.parse(sessionStorage.getItem('test')).length, again.get('m0'), again.get('m100'), again.get('m599')];
+  });
+  assert.deepEqual(remembered, [500, '', 'sent', 'read']);
+
+  await alice.say('still here');
+  await alice.until(alice.lines, (all) => all.at(-1) === 'Delivered' || all.at(-1) === 'Read', 'delivered');
+  const { userId } = (await (await fetch(`${w.url}/demo.json`)).json()).users.find((user) => user.name === 'Alice');
+  for (const spoilt of ['{', 'null', '7', '[7,null]', '[["a","eaten"]]']) {
+    assert.deepEqual(await page.evaluate(async ([name, text]) => {
+      sessionStorage.setItem(name, text);
+      const { Receipts } = await import('/page/receipts.js');
+      return new Receipts(name).get('a');
+    }, [`parley:${userId}`, spoilt]), '', spoilt);
+  }
+  await alice.upgraded();
+  await page.reload();
+  await alice.shows('still here');
+  assert.equal((await alice.lines()).at(-1), '');
+  await quiet(demo);
+});
