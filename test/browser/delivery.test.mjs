@@ -113,6 +113,47 @@ test('a message sent elsewhere, while the page waits for an answer of its own, i
   await quiet(demo);
 });
 
+test('while the server refuses, the lines say that and not that there is no connection', async () => {
+  const demo = await openDemo(w);
+  const { page, seen, alice, bob } = demo;
+  await alice.upgraded();
+  const before = await bob.texts();
+  const refuse = (status, code) => (route) => route.fulfill({ status, json: { error: { code, message: 'not now' } } });
+  let answer = refuse(503, 'unavailable');
+  await page.route('**/api/messages', (route) => answer(route));
+  const both = (line) => alice.until(alice.lines, (all) => all.slice(-2).every((one) => one === line), line);
+  await alice.say('first');
+  await alice.say('second');
+  await both('The server is busy, trying again…');
+  assert.equal(await alice.link(), 'Connected · WebSocket');
+  answer = refuse(429, 'rate_limited');
+  await both('The server asks to slow down, trying again…');
+  answer = refuse(500, 'internal');
+  await both('The server has a problem, trying again…');
+  answer = (route) => route.abort('connectionreset');
+  await both('The server does not answer, trying again…');
+  assert.equal(await alice.link(), 'Connected · WebSocket');
+
+  // Without a connection that is what they wait for; with one again, they are under way at once.
+  await alice.button('Go offline').click();
+  await both('Waiting for a connection');
+  let release;
+  const released = new Promise((resolve) => { release = resolve; });
+  answer = async (route) => {
+    await released;
+    await route.continue();
+  };
+  await alice.button('Go online').click();
+  await both('Sending…');
+  release();
+  await both('Delivered');
+  assert.deepEqual(await bob.texts(), [...before, 'first', 'second']);
+  // What Chromium itself writes down of the refusals; the page adds nothing.
+  assert.deepEqual(seen.problems.filter((text) => !text.startsWith('Failed to load resource: ')), []);
+  seen.problems.splice(0);
+  await quiet(demo);
+});
+
 test('what the page remembers is bounded, goes forward only, and may be spoilt', async () => {
   const demo = await openDemo(w);
   const { page, alice } = demo;

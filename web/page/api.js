@@ -7,10 +7,19 @@ const readTimeout = 15_000; // ms
 export class Refusal extends Error {
   constructor(response, body) {
     super(body?.error?.message ?? `The server answered ${response.status}.`);
+    this.status = response.status;
     this.code = body?.error?.code ?? '';
-    this.retriable = response.status === 429 || response.status >= 500 || this.code === 'in_progress';
+    this.busy = [429, 503].includes(this.status) || this.code === 'in_progress';
+    this.retriable = this.busy || this.status >= 500;
     this.retryAfter = (Number(response.headers.get('Retry-After')) || 0) * 1000; // ms
   }
+}
+
+// trouble says why something was not done, of an error that may pass.
+export function trouble(error) {
+  if (!(error instanceof Refusal)) return 'The server does not answer';
+  if (error.status === 429) return 'The server asks to slow down';
+  return error.busy ? 'The server is busy' : 'The server has a problem';
 }
 
 // Demo is who the two users are. A server that restarts may sign with a new key,

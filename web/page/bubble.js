@@ -13,6 +13,7 @@ const states = {
   failed: { step: 0, text: 'Not sent', tick: '' },
   waiting: { step: 0, text: 'Waiting for a connection', tick: '' },
   sending: { step: 0, text: 'Sending…', tick: '' },
+  retrying: { step: 0, text: 'Trying again…', tick: '' },
   sent: { step: 1, text: 'Sent', tick: ticks.one },
   delivered: { step: 2, text: 'Delivered', tick: ticks.two },
   read: { step: 3, text: 'Read', tick: ticks.two },
@@ -48,13 +49,15 @@ export class Bubble {
   // advance never goes back: receipts may arrive in any order.
   advance(state, note = '') {
     if (this.state && states[state].step < states[this.state].step) return;
+    const { text, tick } = states[state];
+    const says = note || text;
+    if (state === this.state && says === this.line.textContent) return; // or a screen reader says it again
     this.state = state;
     this.element.dataset.state = state;
-    this.element.classList.toggle('pending', state === 'sending' || state === 'waiting');
+    this.element.classList.toggle('pending', ['sending', 'waiting', 'retrying'].includes(state));
     this.element.classList.toggle('failed', state === 'failed');
-    const { text, tick } = states[state];
     this.line.innerHTML = tick; // a constant of this file
-    this.line.append(note || text);
+    this.line.append(says);
   }
 
   offerRetry(retry) {

@@ -8,9 +8,11 @@ export class Outbox {
   #queue = [];
   #busy = false;
   #open = false;
+  #underWay = null;
   #wake = () => {};
 
-  // report(item, state, messages or error) hears of "sending", "waiting", "sent" and "failed".
+  // report(item, state, messages or error) hears of "sending", "waiting" (for a connection), "retrying" (because of
+  // the error), "sent" and "failed"; at the end of "idle".
   constructor(api, report) {
     this.api = api;
     this.report = report;
@@ -28,12 +30,22 @@ export class Outbox {
 
   // Closed while the user is offline: messages wait.
   open() {
+    if (this.#open) return;
     this.#open = true;
     this.#wake();
     this.#run();
   }
 
-  close() { this.#open = false; }
+  // What is under way may still be answered.
+  close() {
+    this.#open = false;
+    this.#tell('waiting', { but: this.#underWay });
+  }
+
+  // What keeps the first keeps those behind it.
+  #tell(state, { error, but } = {}) {
+    for (const item of this.#queue) if (item !== but) this.report(item, state, error);
+  }
 
   async #run() {
     if (this.#busy) return;
@@ -41,7 +53,8 @@ export class Outbox {
     let wait = firstWait;
     while (this.#open && this.#queue.length) {
       const item = this.#queue[0];
-      this.report(item, 'sending');
+      this.#tell('sending');
+      this.#underWay = item;
       try {
         const messages = await this.api.post(item);
         this.#queue.shift();
@@ -53,11 +66,13 @@ export class Outbox {
           this.report(item, 'failed', error);
           continue;
         }
-        this.report(item, 'waiting', error);
+        this.#underWay = null;
+        this.#tell(this.#open ? 'retrying' : 'waiting', { error });
         await this.#pause(Math.max(wait, error.retryAfter ?? 0));
         wait = Math.min(wait * 2, longestWait);
       }
     }
+    this.#underWay = null;
     this.#busy = false;
     this.report(null, 'idle');
   }

@@ -1,5 +1,5 @@
 // One user's side of the page: what they see, and what they do.
-import { Api } from './api.js';
+import { Api, trouble } from './api.js';
 import { timeOf } from './bubble.js';
 import { Composer } from './composer.js';
 import { Log } from './log.js';
@@ -208,7 +208,8 @@ export class Pane {
       this.#drafts.delete(item);
       return this.#release();
     }
-    for (const bubble of bubbles) bubble.advance(state, state === 'failed' ? `Not sent: ${outcome.message}` : '');
+    const note = { failed: () => `Not sent: ${outcome.message}`, retrying: () => `${trouble(outcome)}, trying again…` }[state]?.();
+    for (const bubble of bubbles) bubble.advance(state, note);
     if (state === 'failed') {
       bubbles.at(-1)?.offerRetry(() => {
         item.key = newKey();
