@@ -6,6 +6,8 @@ import { sunset } from './picture.mjs';
 import { lookAway, openDemo, size, strangers, useWorld } from './world.mjs';
 
 const w = useWorld();
+const lit = { on: 'yes', lit: true };
+const dark = { on: 'no', lit: false };
 
 // quiet ends every test: nothing left the origin, nothing was complained about.
 async function quiet({ context, seen }, sides) {
@@ -84,10 +86,13 @@ test('Bob goes offline, Alice sends three, Bob returns and gets each once, in or
   await bob.shows('still here?');
   const before = await bob.texts();
   await bob.upgraded();
+  assert.deepEqual([await alice.dot(), await bob.dot()], [lit, lit]);
   await bob.button('Go offline').click();
   await lookAway(page);
   await alice.until(alice.peer, (text) => text.startsWith('Bob is offline'), 'Bob offline');
   assert.equal(await bob.link(), 'Offline');
+  // Who is offline sees nobody.
+  assert.deepEqual([await alice.dot(), await bob.dot()], [dark, dark]);
 
   const three = ['one', 'two', 'three'].map((n) => `while you were away: ${n}`);
   for (const text of three) await alice.say(text);
@@ -105,6 +110,8 @@ test('Bob goes offline, Alice sends three, Bob returns and gets each once, in or
   assert.equal(await bob.root.locator('.divider.away').innerText(), '3 sent while Bob was away');
   await alice.until(alice.lines, (all) => all.slice(-3).every((line) => line === 'Delivered' || line === 'Read'), 'delivered on return');
   await alice.until(alice.peer, (text) => text === 'Bob is online', 'Bob is back');
+  await bob.until(bob.peer, (text) => text === 'Alice is online', 'Alice in sight');
+  assert.deepEqual([await alice.dot(), await bob.dot()], [lit, lit]);
   await quiet(demo, [alice, bob]);
 });
 

@@ -125,6 +125,10 @@ export class Side {
   button(name) { return this.root.getByRole('button', { name }); }
   link() { return this.root.locator('.link').innerText(); }
   peer() { return this.root.locator('.peer p').innerText(); }
+  // Whether the other one's dot is lit, by what it is told and by what is seen.
+  dot() {
+    return this.root.locator('.peer .dot').evaluate((dot) => ({ on: dot.dataset.on, lit: getComputedStyle(dot).backgroundColor !== 'rgba(0, 0, 0, 0)' }));
+  }
   texts() { return this.root.locator('.msg .bubble:not(.media)').allInnerTexts(); }
   lines() { return this.root.locator('.msg.mine .state').allInnerTexts(); }
   states() { return this.root.locator('.msg.mine').evaluateAll((all) => all.map((one) => one.dataset.state)); }
