@@ -1,6 +1,7 @@
 // What the line under one's own message says, and when it says nothing. Contract 7.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { waitFor } from '../e2e/harness/wait.mjs';
 import { lookAway, openDemo, openPage, Side, strangers, useWorld } from './world.mjs';
 
 // Without grace, a tab beside another is sent nothing again.
@@ -184,4 +185,38 @@ test('what the page remembers is bounded, goes forward only, and may be spoilt',
   await alice.shows('still here');
   assert.equal((await alice.lines()).at(-1), '');
   await quiet(demo);
+});
+
+test('what was missed stands where it belongs, though newer messages were there first', async () => {
+  await quiet(await openDemo(w));
+  const { users } = await (await fetch(`${w.url}/demo.json`)).json();
+  const [alice, bob] = ['Alice', 'Bob'].map((name) => users.find((user) => user.name === name));
+  const online = async () => (await (await fetch(`${w.url}/api/users/${bob.userId}/online`, { headers: { Authorization: `Bearer ${alice.token}` } })).json()).isOnline;
+  await waitFor(async () => await online() === false, 10_000, 'Bob to be offline');
+  const missed = Array.from({ length: 40 }, (_, i) => `missed ${i}`); // the first page of history has 30
+  let last;
+  for (const text of missed) last = await post('Alice', text);
+
+  const opened = await openPage(w.browser);
+  let open;
+  const loaded = new Promise((resolve) => { open = resolve; });
+  await opened.page.route(sockets, async (route) => {
+    await loaded;
+    await route.continue();
+  });
+  await opened.page.goto(w.url);
+  const side = new Side(opened.page, 'Bob');
+  await side.shows(missed.at(-1));
+  open();
+  const shown = async () => (await side.texts()).filter((text) => text.startsWith('missed'));
+  await side.until(shown, (all) => all.length === missed.length, 'all of them');
+  assert.deepEqual(await shown(), missed);
+
+  // What Bob has read is the last of them, not the one that came last.
+  await side.upgraded();
+  await side.box.focus();
+  const said = () => opened.seen.frames.filter((frame) => frame.includes('"message_read"'));
+  await side.until(said, (all) => all.length > 0, 'read');
+  assert.ok(said().every((frame) => frame.includes(last._id)), `${said()}`);
+  await quiet(opened);
 });

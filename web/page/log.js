@@ -26,9 +26,20 @@ export class Log {
     const url = message.fileUrl && fileSource(message.fileUrl);
     const bubble = new Bubble(author, url ? { type: message.type, url } : { text: message.content ?? message.textMessage }, message.createdAt);
     if (live && author.mine) this.receipts.note(message._id, 'sent');
-    this.#place(bubble, live, before);
+    this.#place(bubble, live, live ? this.#successor(message) : before);
     this.#name(bubble, message);
     return bubble;
+  }
+
+  // What was missed may come after newer messages that history had.
+  #successor({ createdAt }) {
+    let next = null;
+    for (let at = this.element.lastElementChild; at; at = at.previousElementSibling) {
+      const bubble = this.#bubbles.get(at.dataset.id);
+      if (bubble && bubble.createdAt <= createdAt) break;
+      if (bubble) next = at;
+    }
+    return next;
   }
 
   // draft shows what the user is about to send.

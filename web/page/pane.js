@@ -16,7 +16,7 @@ export class Pane {
   #socketIds = new Set();
   #repeated = 0;
   #unread = 0;
-  #lastFromPeer = '';
+  #lastFromPeer;
   #lastMarked = '';
   #wasConnected = false;
   #loaded = false;
@@ -151,7 +151,7 @@ export class Pane {
     older.dataset.next = page.next ?? '';
     if (before) log.scrollTop = log.scrollHeight - height;
     else {
-      this.#lastFromPeer ||= page.messages.find((message) => message.senderId === this.peer.userId)?._id ?? '';
+      this.#lastFromPeer ??= page.messages.find((message) => message.senderId === this.peer.userId);
       this.log.toBottom();
     }
     this.#loaded = true;
@@ -179,7 +179,7 @@ export class Pane {
       this.#catchUp = null;
     }
     this.log.add(message, this.#author(message.senderId), { live: true });
-    this.#lastFromPeer = message._id;
+    if (!(this.#lastFromPeer?.createdAt > message.createdAt)) this.#lastFromPeer = message;
     this.#unread++;
     this.#markRead();
   }
@@ -244,8 +244,8 @@ export class Pane {
     this.parts.unread.hidden = !this.#unread;
     this.parts.unread.textContent = `${this.#unread} new`;
     const { socket } = this.session;
-    if (!reading || !socket.connected || !this.#lastFromPeer || this.#lastMarked === this.#lastFromPeer) return;
-    const messageId = this.#lastFromPeer;
+    if (!reading || !socket.connected || !this.#lastFromPeer || this.#lastMarked === this.#lastFromPeer._id) return;
+    const messageId = this.#lastFromPeer._id;
     this.#lastMarked = messageId;
     socket.timeout(10_000).emit('mark_read', { chatId: this.demo.chatId, messageId }, (error, answer) => {
       if ((error || !answer?.ok) && this.#lastMarked === messageId) this.#lastMarked = '';
