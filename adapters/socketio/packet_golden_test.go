@@ -24,6 +24,12 @@ type golden struct {
 	}
 	Lines  map[string]string
 	Frames map[string]string
+	// Payloads and Bodies are those of Engine.IO 3 with something binary.
+	Payloads map[string]string
+	Bodies   map[string]struct {
+		Body    string
+		Packets []spelledV3
+	}
 }
 
 func loadGolden(t testing.TB) (g golden) {

@@ -168,7 +168,11 @@ func (p *polling) answer(ctx *types.HttpContext, packets []*packet.Packet) {
 		n += messageBytes(q)
 		compress = compress || q.Options != nil && q.Options.Compress != nil && *q.Options.Compress
 	}
-	payload, err := p.Parser().EncodePayload(packets, p.SupportsBinary() && p.Protocol() == 3)
+	encode := func() (types.BufferInterface, error) { return p.Parser().EncodePayload(packets) }
+	if p.Protocol() == 3 && p.SupportsBinary() {
+		encode = func() (types.BufferInterface, error) { return encodeV3(packets) }
+	}
+	payload, err := encode()
 	if err == nil {
 		p.mu.Lock()
 		p.unconfirmed += n

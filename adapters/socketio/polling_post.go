@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"net/http"
 
@@ -68,8 +67,6 @@ func (p *polling) onPost(ctx *types.HttpContext) {
 	}
 }
 
-var errPayload = errors.New("unreadable payload")
-
 // accept hands on the packets of a body; false says that it is not one.
 func (p *polling) accept(body []byte, binary bool) bool {
 	packets, err := p.decode(body, binary)
@@ -93,7 +90,7 @@ func (p *polling) decode(body []byte, binary bool) ([]*packet.Packet, error) {
 		}
 	}
 	if binary {
-		return p.Parser().DecodePayload(types.NewBytesBuffer(body))
+		return decodeV3(body)
 	}
 	return p.Parser().DecodePayload(types.NewStringBuffer(body))
 }

@@ -16,6 +16,7 @@ const { encode, decode } = require("notepack.io");
 const msgpack = require("@msgpack/msgpack");
 const parser = require("socket.io-parser");
 const msgpackParser = require("socket.io-msgpack-parser");
+const { encodePayload, decodePayload } = require(require("path").join(require("path").dirname(require.resolve("engine.io")), "parser-v3"));
 const notepack2 = require("module").createRequire(require.resolve("socket.io-msgpack-parser"))("notepack.io");
 
 const values = {
@@ -37,9 +38,10 @@ const values = {
   dateYear10000: new Date(253402300800000), dateBC: new Date(-62198755200000),
   nested: { a: [{ b: { c: [[], {}] } }], d: Buffer.from("hi") },
 };
+const hex = (m) => Buffer.from(m).toString("hex");
 const clean = (v) => JSON.stringify(v === undefined ? null : v);
 
-const out = { values: {}, streams: {}, decoded: {}, packets: {}, lines: {}, frames: {}, classic: {}, emitter: {}, sharded: {}, stream: {} };
+const out = { values: {}, streams: {}, decoded: {}, packets: {}, lines: {}, frames: {}, payloads: {}, bodies: {}, classic: {}, emitter: {}, sharded: {}, stream: {} };
 for (const [name, v] of Object.entries(values)) {
   const short = (b) => b.length > 600 ? "sha256:" + crypto.createHash("sha256").update(b).digest("hex") : Buffer.from(b).toString("hex");
   const text = (s) => s.length > 1200 ? "sha256:" + crypto.createHash("sha256").update(s).digest("hex") : s;
@@ -96,6 +98,32 @@ const frames = [{ type: 0, data: undefined, nsp: "/", options: { compress: true 
   { type: 5, data: ["x"], nsp: "/" }, { type: "2", data: ["x"], nsp: "/" }, { type: 1.5, nsp: "/" }, {}, { nsp: "/" }].map((v) => notepack2.encode(v).toString("hex")).concat("", "c0", "90", "80", "81", "a178", "c1", "82a474797065");
 for (const frame of frames) out.frames[frame] = read(new msgpackParser.Decoder(), Buffer.from(frame, "hex"));
 
+// What a poll of Engine.IO 3 is answered where something in it is binary, and what a body of that form is to the stock decoder.
+const message = (data) => ({ type: "message", data });
+const payloads = {
+  binary: [message(Buffer.from([1, 2, 255]))],
+  nothing: [message(Buffer.alloc(0))],
+  long: [message(Buffer.alloc(123, 7))],
+  mixed: [{ type: "pong" }, message('51-["\u00fc \u20ac \u{1f422}",{"_placeholder":true,"num":0}]'), message(Buffer.from("\u00fc")), { type: "noop" }],
+  text: [message('2["\u00fc \u{1f422}"]'), { type: "noop" }],
+};
+for (const [name, packets] of Object.entries(payloads)) encodePayload(packets, true, (b) => { out.payloads[name] = hex(b); });
+
+const part = (kind, data, length = String(data.length)) => Buffer.concat([Buffer.from([kind, ...[...length].map(Number), 255]), Buffer.from(data)]);
+const text = (t) => part(0, Buffer.from(t));
+const bodies = {
+  text: [text("42[]")], unicode: [text("4\u00fc \u20ac \u{1f422}")], binary: [part(1, [4, 1, 255])], both: [text("4\u00e9"), part(1, [4, 255, 0]), text("2")],
+  bare: [text("2")], empty: [], emptyText: [part(0, [])], emptyBinary: [part(1, [])], ping: [part(1, [2])], strangeType: [part(1, [9, 1])], strangeText: [text("7x"), text("4a")], otherKind: [part(7, [4, 1])],
+  base64: [text("b4/wA=")], zeros: [part(0, Buffer.from("4a"), "0002")], short: [part(0, Buffer.from("4ab"), "9")], shortBinary: [part(1, [4, 1], "30")],
+  notUTF8: [part(0, [0x34, 0xff])], cutUTF8: [part(0, [0x34, 0xc3])], overlong: [part(0, [0x34, 0xc0, 0x80])], half: [part(0, [0x34, 0xed, 0xa0, 0xbd, 0x61])], beyond: [part(0, [0x34, 0xf4, 0x90, 0x80, 0x80])],
+  endless: [Buffer.from([0, 1, 2])], noEnd: [text("4a"), Buffer.from([0])], huge: [part(0, Buffer.from("4a"), "9".repeat(30))],
+};
+for (const [name, parts] of Object.entries(bodies)) {
+  const body = Buffer.concat(parts), got = [];
+  decodePayload(body, (p) => { got.push(p.type === "error" ? { type: p.type } : Buffer.isBuffer(p.data) ? { type: p.type, hex: hex(p.data) } : { type: p.type, data: p.data }); });
+  out.bodies[name] = { body: body.toString("hex"), packets: got };
+}
+
 function classic() {
   const sent = [];
   const client = () => ({ on() {}, off() {}, psubscribe() {}, subscribe() {}, listenerCount: () => 2,
@@ -133,7 +161,6 @@ const sends = {
   serverSideAck: (io) => io.serverSideEmit("hello", 1, () => {}),
 };
 const tick = () => new Promise((r) => setTimeout(r, 20));
-const hex = (m) => Buffer.from(m).toString("hex");
 
 (async () => {
   for (const [name, send] of Object.entries(sends)) {
