@@ -28,7 +28,7 @@ describe('stock clients', () => {
         await waitFor(() => messages.length >= 3, 8_000, () => `3 messages, has ${JSON.stringify(messages)}`);
         assert.deepEqual(messages.map((m) => m.content), ['one', 'dwa żółw', '三 🐢']);
         assert.deepEqual(await ask(socket, 'typing', { chatId: pod.chatId, isTyping: false }), { ok: true });
-        assert.deepEqual(await ask(socket, 'typing', { chatId: pod.chatId, isTyping: false, x: Buffer.from([1, 2, 3]) }), { ok: true });
+        assert.deepEqual(await ask(socket, 'typing', { chatId: pod.chatId, isTyping: false, text: 'żółw 🐢', x: Buffer.from([1, 2, 3]) }), { ok: true });
 
         const nobody = connect(pod, version, { transports, token: null });
         const [err] = await heard(nobody, version.startsWith('2.') ? 'error' : 'connect_error');

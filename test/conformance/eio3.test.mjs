@@ -1,11 +1,16 @@
 // Engine.IO 3, for socket.io-client 2.x, when ALLOW_EIO3 is on.
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { afterEach, describe, test } from 'node:test';
 import { sleep } from '../e2e/harness/wait.mjs';
-import { usePod } from './kit/pod.mjs';
+import { onNode, usePod } from './kit/pod.mjs';
 import { closeStock, connect, heard } from './kit/stock.mjs';
 import { closeWires, request, Wire } from './kit/wire.mjs';
 import { assertNotBefore, beating, patient, PING_INTERVAL, PING_TIMEOUT, slack } from './kit/settings.mjs';
+
+const require = createRequire(import.meta.url);
+const { encodePayload } = createRequire(require.resolve('sioc25'))('engine.io-parser'); // what 2.x sends
+const octets = (packets) => new Promise((resolve) => { encodePayload(packets.map((data) => ({ type: 'message', data })), true, resolve); });
 
 afterEach(() => { closeWires(); closeStock(); });
 
@@ -28,14 +33,14 @@ describe('ALLOW_EIO3=true', () => {
   const pod = usePod({ ...patient, ALLOW_EIO3: 'true' });
   const typing = () => `["typing",{"chatId":"${pod.chatId}","isTyping":false}]`;
 
-  async function open(more = {}) {
-    const first = await request(pod, { EIO: '3', transport: 'polling', b64: '1', ...more });
+  async function open(more = {}, form = { b64: '1' }) {
+    const first = await request(pod, { EIO: '3', transport: 'polling', ...form, ...more });
     assert.equal(first.status, 200, JSON.stringify(first));
     const packets = split(first.text);
     assert.equal(packets[0][0], '0');
     const hello = JSON.parse(packets[0].slice(1));
-    const query = { EIO: '3', transport: 'polling', b64: '1', sid: hello.sid };
-    const s = { hello, query, packets: packets.slice(1), get: (ms) => request(pod, query, { ms }), post: (body) => request(pod, query, { method: 'POST', body }) };
+    const query = { EIO: '3', transport: 'polling', ...form, sid: hello.sid };
+    const s = { hello, query, packets: packets.slice(1), get: (ms) => request(pod, query, { ms }), post: (body, type) => request(pod, query, { method: 'POST', body, headers: type && { 'content-type': type } }) };
     s.next = async (match) => {
       for (let i = 0; i < 20; i++) {
         while (s.packets.length) { const p = s.packets.shift(); if (match(p)) return p; }
@@ -66,6 +71,31 @@ describe('ALLOW_EIO3=true', () => {
     const texts = [await s.next((p) => p.startsWith('42')), await s.next((p) => p.startsWith('42'))].map((p) => JSON.parse(p.slice(2))[1].content);
     assert.deepEqual(texts, ['żółw 🐢', 'next']);
   });
+
+  const binary = 'application/octet-stream';
+  const asking = (id, text) => [`51-${id}["typing",{"chatId":"${pod.chatId}","isTyping":false,"text":"${text}","x":{"_placeholder":true,"num":0}}]`, Buffer.from([0, 4, 255, 0xc3])];
+
+  test('polling without b64: text beyond ASCII and attachments in one body', async () => {
+    const s = await open({ token: pod.bob.token }, {});
+    await s.next((p) => p === '40');
+    const body = await octets([...asking(7, 'é żółw 🐢'), ...asking(8, '三'), `29["typing",{"chatId":"${pod.chatId}","isTyping":false,"text":"ü"}]`]);
+    assert.ok(Buffer.isBuffer(body));
+    const res = await s.post(body, binary);
+    assert.deepEqual([res.status, res.text], [200, 'ok'], JSON.stringify(res));
+    for (const id of [7, 8, 9]) assert.equal(await s.next((p) => p.startsWith('43')), `43${id}[{"ok":true}]`);
+    await pod.say('żółw 🐢');
+    assert.equal(JSON.parse((await s.next((p) => p.startsWith('42'))).slice(2))[1].content, 'żółw 🐢');
+  });
+
+  for (const [name, bytes] of [['text that is not UTF-8', [0, 2, 255, 0x34, 0xff]], ['text of no type', [0, 2, 255, 0x37, 0x78]], ['a length without an end', [0, 2, 0x34, 0x32]]]) {
+    test(`polling without b64: ${name} ends the session`, async () => {
+      const s = await open({ token: pod.bob.token }, {});
+      await s.next((p) => p === '40');
+      const res = await s.post(Buffer.from(bytes), binary);
+      assert.ok(res.cut || res.status === (onNode ? 200 : 400), JSON.stringify(res)); // as with protocol 4
+      assert.deepEqual((await s.get()).json, { code: 1, message: 'Session ID unknown' });
+    });
+  }
 
   test('polling: the client pings, the server pongs', async () => {
     const s = await open({ token: pod.bob.token });

@@ -20,7 +20,7 @@ const verify = verifier(config.jwtSecret);
 const app = express();
 const server = createServer(app);
 const io = new Server(server, {
-  adapter, cors: { origin: '*' }, pingInterval: config.pingInterval, pingTimeout: config.pingTimeout,
+  adapter, cors: { origin: '*' }, pingInterval: config.pingInterval, pingTimeout: config.pingTimeout, allowEIO3: config.allowEIO3,
 });
 const parts = { app, server, io, redis, models, verify, config, name: `node-${process.pid}` };
 const sockets = attachSockets(parts);

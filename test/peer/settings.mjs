@@ -22,6 +22,7 @@ export function settings(env = process.env) {
     dataDir: env.DATA_DIR || './peer-data',
     pingInterval: milliseconds(env.PING_INTERVAL, 25_000),
     pingTimeout: milliseconds(env.PING_TIMEOUT, 20_000),
+    allowEIO3: env.ALLOW_EIO3 === 'true',
     replayLimit: Number(env.REPLAY_LIMIT || 200),
   };
 }

@@ -14,12 +14,14 @@ export function attachSockets({ io, redis, models, verify, config }) {
   const leaving = new Set(); // disconnects whose clean-up is not done yet
 
   io.use((socket, next) => {
+    // Clients of 2.x have no auth.
+    const token = socket.handshake.auth.token ?? (config.allowEIO3 ? socket.handshake.query.token : undefined);
     try {
-      socket.data.userId = verify(socket.handshake.auth.token);
+      socket.data.userId = verify(token);
       next();
     } catch {
       const err = new Error('Authentication error');
-      err.data = { code: socket.handshake.auth.token ? 'token_invalid' : 'token_missing', message: err.message };
+      err.data = { code: token ? 'token_invalid' : 'token_missing', message: err.message };
       next(err);
     }
   });
