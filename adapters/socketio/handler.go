@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,18 +24,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		refuseHTTP(w, http.StatusNotFound, models.CodeNotFound, "there is no such file")
 		return
 	}
-	query := r.URL.Query()
-	if query.Has("j") {
-		// JSONP is for browsers without CORS, which no supported client needs.
-		refuseHTTP(w, http.StatusBadRequest, 0, "Transport unknown")
-		return
-	}
-	if code, message := s.misversioned(r, query); message != "" {
-		refuseHTTP(w, http.StatusBadRequest, code, message)
-		return
-	}
-	if s.closing.Load() {
-		refuseHTTP(w, http.StatusServiceUnavailable, models.CodeShuttingDown, "this server is shutting down")
+	// A preflight asks for permission only, and gets it from the engine, whatever
+	// becomes of what it is for.
+	if r.Method != http.MethodOptions && s.turnsAway(w, r) {
 		return
 	}
 	ctl := http.NewResponseController(w)
@@ -51,10 +43,47 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.engine.ServeHTTP(answer, r)
 }
 
+// turnsAway answers what the engine is not asked about.
+func (s *Server) turnsAway(w http.ResponseWriter, r *http.Request) bool {
+	query := r.URL.Query()
+	status, code, message := http.StatusBadRequest, any(eioUnknownTransport), "Transport unknown"
+	// JSONP is for browsers without CORS, which no supported client needs.
+	if !query.Has("j") {
+		code, message = s.misversioned(r, query)
+		if message == "" && s.closing.Load() {
+			status, code, message = http.StatusServiceUnavailable, models.CodeShuttingDown, "this server is shutting down"
+		}
+	}
+	if message == "" {
+		return false
+	}
+	s.letRead(w.Header(), r.Header.Get("Origin"))
+	refuseHTTP(w, status, code, message)
+	return true
+}
+
+// letRead lets the pages of an origin that may use this server read what it is
+// told, as the engine does in its own answers: without it a client hears of an
+// error it cannot name.
+func (s *Server) letRead(h http.Header, origin string) {
+	switch allowed := s.opts.CORSOrigins; {
+	case len(allowed) == 0:
+	case allowed[0] == "*":
+		h.Set("Access-Control-Allow-Origin", "*")
+	default:
+		h.Add("Vary", "Origin")
+		h.Set("Access-Control-Allow-Credentials", "true")
+		if slices.ContainsFunc(allowed, func(a string) bool { return strings.EqualFold(a, origin) }) {
+			h.Set("Access-Control-Allow-Origin", origin)
+		}
+	}
+}
+
 // The Engine.IO errors, as Node numbers them.
 const (
-	eioBadRequest  = 3
-	eioUnsupported = 5
+	eioUnknownTransport = 0
+	eioBadRequest       = 3
+	eioUnsupported      = 5
 )
 
 // misversioned looks at the protocol version a request asks for, which the

@@ -61,6 +61,7 @@ export const mutants = {
       return real.call(this, packets.map((p) => (typeof p === 'string' ? p.replace('true', 'false').replace('"sid"', '"id"').replace('Invalid', 'Bad').replace('new_message', 'message').replace('token_', '') : p)), opts);
     };
   },
+  'no-cors': (io) => { io.engine.middlewares.length = 0; },
   'no-limits': (io) => { io.engine.opts.maxHttpBufferSize = 1e9; io.engine.ws.options.maxPayload = 1e9; },
   'lets-eio3-in': (io) => { io.engine.opts.allowEIO3 = true; },
   'no-upgrade': () => { engine('socket.js').Socket.prototype._maybeUpgrade = (transport) => transport.close(); },
