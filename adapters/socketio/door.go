@@ -252,6 +252,7 @@ func (s *Server) onSocket(args ...any) {
 	m.phase = live
 	m.left = nil
 	s.index.mu.Unlock()
+	m.link.hasJoined()
 	s.opts.Metrics.SocketOpened()
 	m.release(s.opts.Now())
 	if s.onReady != nil {

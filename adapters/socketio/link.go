@@ -35,8 +35,11 @@ type link struct {
 	spare  int64
 	unsent []mark
 	// member is the socket at the door or inside; idle is since when there is none.
-	member    *member
-	idle      time.Time
+	member *member
+	idle   time.Time
+	// joined says that a socket was let in once. As in Node, the connection then
+	// stays for as long as its heart beats, with a socket or without.
+	joined    bool
 	found     time.Time // when the sweep found it closed
 	beat      heartbeat
 	transport transports.Transport
@@ -200,6 +203,12 @@ func (l *link) expect(batch []*frame) {
 func (l *link) grant(n int64) {
 	l.mu.Lock()
 	l.spare += n
+	l.mu.Unlock()
+}
+
+func (l *link) hasJoined() {
+	l.mu.Lock()
+	l.joined = true
 	l.mu.Unlock()
 }
 

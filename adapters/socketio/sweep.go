@@ -58,7 +58,7 @@ func (s *Server) sweepMembers(now time.Time, patience time.Duration) {
 func (s *Server) sweepLinks(now time.Time) {
 	for _, l := range s.allLinks() {
 		l.mu.Lock()
-		idle := l.member == nil && now.Sub(l.idle) > s.opts.ConnectTimeout
+		idle := l.member == nil && !l.joined && now.Sub(l.idle) > s.opts.ConnectTimeout
 		l.mu.Unlock()
 		if l.conn.ReadyState() == "closed" {
 			l.closed()

@@ -4,7 +4,7 @@ import { after, afterEach, describe, test } from 'node:test';
 import { waitFor } from '../e2e/harness/wait.mjs';
 import { usePod } from './kit/pod.mjs';
 import { closeWires, Polling, Wire } from './kit/wire.mjs';
-import { assertNotBefore, CONNECT_TIMEOUT, hasty, slack } from './kit/settings.mjs';
+import { assertNotBefore, CONNECT_TIMEOUT, hasty, PING_INTERVAL, promptly, slack } from './kit/settings.mjs';
 
 function assertRefused(frame, code) {
   assert.equal(frame.slice(0, 2), '44');
@@ -150,7 +150,22 @@ describe('with time enough', () => {
 // The tests wait beside each other.
 describe('with CONNECT_TIMEOUT', { concurrency: true }, () => {
   const pod = usePod(hasty);
+  const beating = usePod({ ...hasty, PING_INTERVAL: `${PING_INTERVAL}ms` });
   after(closeWires);
+
+  const inTime = (at, act) => promptly(CONNECT_TIMEOUT, () => Wire.open(at), act);
+
+  async function joined(at = pod) {
+    const { it } = await inTime(at, (w) => w.send(`40${at.auth()}`));
+    assert.match(await it.next(), /^40\{"sid"/);
+    return it;
+  }
+
+  // Waits for a connection that is opened now to be closed for want of a CONNECT.
+  async function passed(at = pod) {
+    const idle = await Wire.open(at);
+    await idle.ended(CONNECT_TIMEOUT + slack);
+  }
 
   test('a connection without CONNECT is closed after it, not before', async () => {
     const from = performance.now();
@@ -160,27 +175,34 @@ describe('with CONNECT_TIMEOUT', { concurrency: true }, () => {
   });
 
   test('a refused one too', async () => {
-    const from = performance.now();
-    const w = await Wire.open(pod);
-    w.send('40');
+    const { it: w, from } = await inTime(pod, (it) => it.send('40'));
     assertRefused(await w.next(), 'token_missing');
     await w.ended(CONNECT_TIMEOUT + slack);
     assertNotBefore(from, CONNECT_TIMEOUT);
   });
 
   test('over polling the waiting GET gets 1', async () => {
-    const from = performance.now();
-    const s = await Polling.open(pod);
-    const res = await s.get(CONNECT_TIMEOUT + slack);
+    const { it: s, from } = await promptly(CONNECT_TIMEOUT, () => Polling.open(pod), (it) => { it.waiting = it.get(CONNECT_TIMEOUT + slack); });
+    const res = await s.waiting;
     assert.deepEqual([res.status, res.text], [200, '1']);
     assertNotBefore(from, CONNECT_TIMEOUT);
     await s.assertGone();
   });
 
   test('one that has joined stays', async () => {
-    const w = await Wire.joined(pod);
-    const idle = await Wire.open(pod);
-    await idle.ended(CONNECT_TIMEOUT + slack);
+    const w = await joined();
+    await passed();
+    await w.answers();
+  });
+
+  test('one that has joined and left stays too: its heart beats, and it may join again', async () => {
+    const w = await joined(beating);
+    w.send('41');
+    await passed(beating);
+    const seen = w.all.length;
+    await waitFor(() => w.all.length > seen || w.closed, PING_INTERVAL + slack, 'a ping');
+    assert.deepEqual([w.closed, w.all.at(-1), w.frames], [undefined, '2', []]);
+    await w.join();
     await w.answers();
   });
 });
