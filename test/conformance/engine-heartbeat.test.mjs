@@ -4,7 +4,7 @@ import { after, describe, test } from 'node:test';
 import { sleep, waitFor } from '../e2e/harness/wait.mjs';
 import { usePod } from './kit/pod.mjs';
 import { closeWires, Polling, request, Wire } from './kit/wire.mjs';
-import { assertNotBefore, beating, PING_INTERVAL, PING_TIMEOUT, slack } from './kit/settings.mjs';
+import { assertNotBefore, beating, PING_INTERVAL, PING_TIMEOUT, promptly, slack } from './kit/settings.mjs';
 
 const silence = PING_INTERVAL + PING_TIMEOUT;
 const rounds = Math.ceil(silence / PING_INTERVAL) + 1; // a session whose pongs were not heard would be gone by the last
@@ -50,9 +50,7 @@ describe('a server that beats', { concurrency: true }, () => {
   });
 
   test('websocket: pongs nobody asked for do not replace the one that is due', async () => {
-    const w = await Wire.open(pod, {}, { pong: false });
-    const from = performance.now();
-    w.send('3', '3');
+    const { it: w, from } = await promptly(PING_INTERVAL, () => Wire.open(pod, {}, { pong: false }), (it) => it.send('3', '3'));
     await w.next((f) => f === '2', PING_INTERVAL + slack);
     await w.ended(PING_TIMEOUT + slack);
     assertNotBefore(from, silence);
