@@ -96,7 +96,7 @@ describe('with time enough', () => {
     }
   });
 
-  for (const frame of ['42["typing",{}]', '421["typing",{}]', '43["x"]', '431[1]', '41', '44{"message":"x"}', '41/foo,', '42/foo,["x"]']) {
+  for (const frame of ['42["typing",{}]', '421["typing",{}]', '43["x"]', '431[1]', '41', '44{"message":"x"}', '41/foo,', '42/foo,["x"]', '4abc']) {
     test(`${frame} before CONNECT closes`, async () => {
       const w = await Wire.open(pod);
       w.send(frame);
