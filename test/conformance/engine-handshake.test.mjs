@@ -1,7 +1,7 @@
 // Engine.IO: how a session is opened, and how a bad request is turned away.
 import assert from 'node:assert/strict';
 import { afterEach, test } from 'node:test';
-import { usePod } from './kit/pod.mjs';
+import { onNode, usePod } from './kit/pod.mjs';
 import { closeWires, Polling, request, Wire } from './kit/wire.mjs';
 import { MAX_PAYLOAD } from './kit/settings.mjs';
 
@@ -64,6 +64,12 @@ for (const [name, query, method, body] of bad) {
     assert.match(res.type ?? '', /^application\/json/);
   });
 }
+
+test('polling: JSONP is answered at once', async () => {
+  const res = await request(pod, { EIO: '4', transport: 'polling', j: '0' });
+  if (onNode) assert.match(res.text, /^___eio\[0\]\("0\{/);
+  else assert.deepEqual([res.status, res.json], [400, unknownTransport]);
+});
 
 for (const [name, query] of [
   ['no EIO', { EIO: '' }], ['EIO=abc', { EIO: 'abc' }], ['EIO=3 while ALLOW_EIO3 is off', { EIO: '3' }],
