@@ -89,8 +89,11 @@ func (p *polling) decode(body []byte, binary bool) ([]*packet.Packet, error) {
 			}
 		}
 	}
-	if binary {
+	switch {
+	case binary:
 		return decodeV3(body)
+	case len(body) == 0: // which the library takes for no packets
+		return nil, errPayload
 	}
 	return p.Parser().DecodePayload(types.NewStringBuffer(body))
 }

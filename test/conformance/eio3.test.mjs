@@ -97,6 +97,17 @@ describe('ALLOW_EIO3=true', () => {
     });
   }
 
+  test('polling: a body without a packet ends the session, a binary one does not', async () => {
+    for (const [body, type, alive] of [[Buffer.alloc(0), binary, true], ['', undefined, false], ['0:', undefined, true]]) {
+      const s = await open({ token: pod.bob.token }, {});
+      await s.next((p) => p === '40');
+      const res = await s.post(body, type);
+      assert.ok(res.cut || res.status === (alive || onNode ? 200 : 400), JSON.stringify(res));
+      const next = await s.post(join('2'));
+      assert.equal(next.status, alive ? 200 : 400, JSON.stringify([body, next]));
+    }
+  });
+
   test('polling: the client pings, the server pongs', async () => {
     const s = await open({ token: pod.bob.token });
     await s.next((p) => p === '40');
