@@ -21,7 +21,7 @@ func TestCatchUpMovesWhoWasMovedAndThenTells(t *testing.T) {
 	w.send("alice", entered, "two")
 	w.send("alice", left, "not for bob")
 	w.emitted = nil
-	if err := w.svc.CatchUp(context.Background(), since, []models.ChatID{stayed}); err != nil {
+	if err := w.svc.CatchUp(context.Background(), since); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
@@ -52,10 +52,23 @@ func TestCatchUpWithoutTheDatabaseTellsNothing(t *testing.T) {
 	w.send("alice", chat, "one")
 	w.emitted = nil
 	w.failing("chatsOf", errAway)
-	if err := w.svc.CatchUp(context.Background(), since, []models.ChatID{chat}); err == nil {
+	if err := w.svc.CatchUp(context.Background(), since); err == nil {
 		t.Error("caught up without knowing who sits where")
 	}
 	if len(w.emitted) != 0 {
 		t.Errorf("told %v to who may not hear it any more", w.emitted)
+	}
+}
+
+// What a socket at the door knows of its chats is from before.
+func TestWhoEntersTooLateLooksAgain(t *testing.T) {
+	w := newWorld(t)
+	w.chat("alice", "bob")
+	d := &door{id: "s", stale: func() { w.chat("bob") }}
+	if _, err := w.svc.Connect(context.Background(), "bob", d); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(d.steps); got != "[identify enter 1 enter 2]" {
+		t.Errorf("steps %s", got)
 	}
 }

@@ -37,12 +37,10 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 			s.keepSession(context.WithoutCancel(ctx), id, back.session)
 		}
 	}()
-	chats, err := s.Chats.ChatsOf(ctx, user)
+	ids, err := s.enter(ctx, user, door)
 	if err != nil {
 		return nil, err
 	}
-	ids := chatIDs(chats)
-	door.Enter(ids)
 
 	var had *models.Absence
 	if recovering {
@@ -66,6 +64,19 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		s.Hub.Emit(models.Audience{Chats: ids, ExceptUsers: []models.UserID{user}}, models.UserOnline{UserID: user})
 	}
 	return backlog, nil
+}
+
+// enter puts the socket into the rooms of its user's chats.
+func (s *Service) enter(ctx context.Context, user models.UserID, door Door) ([]models.ChatID, error) {
+	for {
+		chats, err := s.Chats.ChatsOf(ctx, user)
+		if err != nil {
+			return nil, err
+		}
+		if ids := chatIDs(chats); door.Enter(ids) {
+			return ids, nil
+		}
+	}
 }
 
 func chatIDs(chats []models.Chat) []models.ChatID {

@@ -11,8 +11,8 @@ import (
 type Chats interface {
 	// Chat returns a chat; found is false where there is none.
 	Chat(ctx context.Context, id models.ChatID) (chat models.Chat, found bool, err error)
-	// ChatsOf returns every chat the user takes part in, in no order.
-	ChatsOf(ctx context.Context, user models.UserID) ([]models.Chat, error)
+	// ChatsOf returns every chat any of the users takes part in, in no order.
+	ChatsOf(ctx context.Context, users ...models.UserID) ([]models.Chat, error)
 	// CreateChat stores a new chat under its id.
 	CreateChat(ctx context.Context, chat models.Chat) error
 	// AddParticipant and RemoveParticipant are idempotent, touch nothing else of
@@ -111,12 +111,17 @@ type Hub interface {
 	// and return when every pod has done so.
 	Join(ctx context.Context, who models.Audience, chat models.ChatID) error
 	Leave(ctx context.Context, who models.Audience, chat models.ChatID) error
-	// Users are those who have sockets on this pod.
+	// Users are those who have sockets on this pod, Chats the chats those are in.
 	Users() []models.UserID
+	Chats() []models.ChatID
 	// Reseat puts the users' sockets on this pod into the rooms of the chats that
 	// look returns for each, and out of those of all others, but for what joins
 	// and leaves change while it looks. It returns who moved, after an error too.
 	Reseat(ctx context.Context, users []models.UserID, look func() (map[models.UserID][]models.ChatID, error)) ([]models.Seat, error)
+	// Retell tells this pod's sockets what they may have missed: those in the
+	// chat's room, or where the message went there already, those alone whom
+	// Reseat has put there since.
+	Retell(message models.Message)
 	// Part cuts off, on every pod, the sockets that hold the session, but for one.
 	// It waits for nobody.
 	Part(session models.SessionID, except models.SocketID)
@@ -131,8 +136,10 @@ type Door interface {
 	// Identify ties the socket to its user: from here on joins and leaves that
 	// name the user reach it.
 	Identify(user models.UserID)
-	// Enter joins the rooms, except those it was told to leave meanwhile.
-	Enter(chats []models.ChatID)
+	// Enter joins the rooms, except those it was told to leave meanwhile. It is
+	// false where joins and leaves may have gone unheard since it was identified:
+	// then the chats have to be looked up again.
+	Enter(chats []models.ChatID) bool
 	// Resumes is the session its client wants to go on with, and what it says it
 	// was sent last: a message id, or empty for nothing.
 	Resumes() (session models.SessionID, offset string, ok bool)

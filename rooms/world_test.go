@@ -145,6 +145,7 @@ type door struct {
 	id       models.SocketID
 	steps    []string
 	onEnter  func()
+	stale    func() // what happened while nobody was heard; Enter refuses once
 	identity models.UserID
 	// What its client says of its session, and whether it went on with it.
 	session models.SessionID
@@ -159,11 +160,17 @@ func (d *door) Resume() { d.resumed = true }
 
 func (d *door) SocketID() models.SocketID { return d.id }
 func (d *door) Identify(u models.UserID)  { d.identity = u; d.steps = append(d.steps, "identify") }
-func (d *door) Enter(chats []models.ChatID) {
+func (d *door) Enter(chats []models.ChatID) bool {
 	d.steps = append(d.steps, fmt.Sprintf("enter %d", len(chats)))
+	if d.stale != nil {
+		d.stale()
+		d.stale = nil
+		return false
+	}
 	if d.onEnter != nil {
 		d.onEnter()
 	}
+	return true
 }
 
 // connect lets a socket in and returns the texts of its backlog.
@@ -197,12 +204,12 @@ func (w *world) Chat(_ context.Context, id models.ChatID) (models.Chat, bool, er
 	return c, ok, w.failure("chat")
 }
 
-func (w *world) ChatsOf(_ context.Context, user models.UserID) ([]models.Chat, error) {
+func (w *world) ChatsOf(_ context.Context, users ...models.UserID) ([]models.Chat, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []models.Chat
 	for _, c := range w.chats {
-		if c.Has(user) {
+		if slices.ContainsFunc(users, c.Has) {
 			out = append(out, c)
 		}
 	}
@@ -492,6 +499,20 @@ func (h hub) Users() []models.UserID {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Sorted(maps.Keys(h.seats))
+}
+
+func (h hub) Chats() (chats []models.ChatID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, some := range h.seats {
+		chats = append(chats, some...)
+	}
+	slices.Sort(chats)
+	return slices.Compact(chats)
+}
+
+func (h hub) Retell(m models.Message) {
+	h.Emit(models.Audience{Chats: []models.ChatID{m.ChatID}}, models.NewMessage{Message: m})
 }
 
 // Reseat moves each user's one socket.

@@ -206,20 +206,14 @@ func (s *Server) media() (*media.Spool, rooms.Media, error) {
 
 // catchUp makes good what other pods did while they could not be heard. Where
 // Redis was away, the database often was, too: it is given time to come back.
-func (s *Server) catchUp(since time.Time, chats []models.ChatID) {
-	var err error
+func (s *Server) catchUp(ctx context.Context, since time.Time) {
 	for range catchUpAttempts {
-		if err = s.tryCatchUp(since, chats); err == nil {
+		err := s.rooms.CatchUp(ctx, since)
+		if err == nil || ctx.Err() != nil {
 			return
 		}
 		s.log.Warn("what other pods sent may be missing here", "since", since, "error", err)
 	}
-}
-
-func (s *Server) tryCatchUp(since time.Time, chats []models.ChatID) error {
-	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
-	defer cancel()
-	return s.rooms.CatchUp(ctx, since, chats)
 }
 
 // limited holds a socket's events to their rate.

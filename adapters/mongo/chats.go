@@ -30,9 +30,13 @@ func (s *Store) Chat(ctx context.Context, id models.ChatID) (chat models.Chat, f
 	return chat, found, err
 }
 
-// ChatsOf returns every chat the user takes part in, in no order.
-func (s *Store) ChatsOf(ctx context.Context, user models.UserID) ([]models.Chat, error) {
-	filter := bson.D{{Key: "participants", Value: bson.D{{Key: "$in", Value: userForms(user)}}}}
+// ChatsOf returns every chat any of the users takes part in, in no order.
+func (s *Store) ChatsOf(ctx context.Context, users ...models.UserID) ([]models.Chat, error) {
+	var forms bson.A
+	for _, u := range users {
+		forms = append(forms, userForms(u)...)
+	}
+	filter := bson.D{{Key: "participants", Value: bson.D{{Key: "$in", Value: forms}}}}
 	chats := []models.Chat{}
 	err := s.do(ctx, "chats_of", func(ctx context.Context) error {
 		return each(ctx, s.chats, filter, options.Find(), func(raw bson.Raw) {

@@ -97,6 +97,9 @@ func TestChatsOfWhateverOthersWrote(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
+	if chats, err := f.ChatsOf(t.Context(), "nobody", hexUser); err != nil || len(chats) != len(want) {
+		t.Errorf("of several: %v, %v", chats, err)
+	}
 	if chats, err := f.ChatsOf(t.Context(), "nobody"); err != nil || len(chats) != 0 {
 		t.Error(chats, err)
 	}

@@ -1,6 +1,9 @@
 package socketio
 
 import (
+	"slices"
+	"time"
+
 	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
 
 	"parley/adapters/socketio/js"
@@ -25,12 +28,19 @@ func (s *Server) send(p *parser.Packet, sel selection, compress *bool, volatile 
 		return
 	}
 	members := x.pick(sel)
-	n := 0
-	flush := members[:0]
+	if sel.all {
+		members = slices.DeleteFunc(members, func(m *member) bool { return m.user == "" }) // nobody yet
+	}
+	flush, n := queue(f, members, now)
+	x.mu.Unlock()
+	s.flush(flush, n)
+}
+
+// queue gives the frame to members and returns those who can write now, and how
+// many took it; index.mu is held.
+func queue(f *frame, members []*member, now time.Time) (flush []*member, n int) {
+	flush = members[:0]
 	for _, m := range members {
-		if sel.all && m.user == "" {
-			continue // nobody yet
-		}
 		queued, ready := m.push(f, now)
 		if queued {
 			n++
@@ -39,8 +49,11 @@ func (s *Server) send(p *parser.Packet, sel selection, compress *bool, volatile 
 			flush = append(flush, m)
 		}
 	}
-	x.mu.Unlock()
-	for _, m := range flush {
+	return flush, n
+}
+
+func (s *Server) flush(members []*member, n int) {
+	for _, m := range members {
 		m.flush()
 	}
 	if n > 0 {

@@ -59,6 +59,7 @@ func (s *Server) Close(ctx context.Context) error {
 	})
 	s.io.Close(nil)
 	s.stopOnce.Do(func() { close(s.stop) })
+	s.end()
 	err := s.settleAll(ctx)
 	// The bus goes last: departures are told to the other pods.
 	if s.started.Load() {

@@ -25,9 +25,9 @@ func (d *Door) SocketID() models.SocketID { return models.SocketID(d.m.id) }
 // reach it from here on.
 func (d *Door) Identify(user models.UserID) {
 	s := d.m.server
-	now := s.opts.Now()
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
+	now := s.opts.Now()
 	if d.m.phase != atDoor {
 		return
 	}
@@ -39,20 +39,27 @@ func (d *Door) Identify(user models.UserID) {
 }
 
 // Enter joins the chats' rooms, less those the socket was told to leave since
-// it was identified.
-func (d *Door) Enter(chats []models.ChatID) {
+// it was identified. It is false, and joins none, where the other pods were not
+// heard for a while: what it knows of the chats may be older than that.
+func (d *Door) Enter(chats []models.ChatID) bool {
 	s := d.m.server
-	now := s.opts.Now()
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	if d.m.phase != atDoor || d.m.seated {
-		return
+	now := s.opts.Now()
+	if d.m.phase != atDoor {
+		return true
 	}
+	if d.m.stale {
+		d.m.stale = false
+		return false
+	}
+	d.m.entered = true
 	for _, chat := range chats {
 		if _, left := d.m.left[string(chat)]; !left {
 			s.index.join(d.m, string(chat), now)
 		}
 	}
+	return true
 }
 
 // Token returns what the client sent as auth.token, of whatever type; a client

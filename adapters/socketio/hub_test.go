@@ -218,15 +218,50 @@ func TestResumed(t *testing.T) {
 	hub := &fakeHub{}
 	bus := hub.bus()
 	p := newPod(t, func(o *Options) { o.Bus = bus }, chat)
-	got := make(chan []models.ChatID, 1)
-	p.s.OnResumed(func(_ time.Time, rooms []models.ChatID) { got <- rooms })
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	asked, answer := make(chan time.Time), make(chan struct{})
+	p.s.OnResumed(func(_ context.Context, since time.Time) {
+		asked <- since
+		<-answer
+	})
 	p.start()
-	c := p.dial()
-	c.connect("u")
-	bus.local.Resumed(time.Now())
-	if rooms := <-got; !slices.Equal(rooms, []models.ChatID{chat}) {
-		t.Errorf("rooms %v", rooms)
+	bus.local.Resumed(at(10))
+	first := <-asked
+	// Whatever breaks meanwhile is one more question, from when the first broke.
+	for _, s := range []int64{20, 12, 15} {
+		bus.local.Resumed(at(s))
 	}
+	answer <- struct{}{}
+	second := <-asked
+	if !first.Equal(at(10)) || !second.Equal(at(12)) {
+		t.Errorf("asked since %v and %v", first, second)
+	}
+	answer <- struct{}{}
+	bus.local.Resumed(at(30))
+	if third := <-asked; !third.Equal(at(30)) {
+		t.Errorf("asked since %v", third)
+	}
+	answer <- struct{}{}
+}
+
+// Nobody waits for what was missed when the pod ends.
+func TestResumedEndsWithTheServer(t *testing.T) {
+	t.Parallel()
+	bus := (&fakeHub{}).bus()
+	p := newPod(t, func(o *Options) { o.Bus = bus }, chat)
+	asked, ended := make(chan struct{}), make(chan struct{})
+	p.s.OnResumed(func(ctx context.Context, _ time.Time) {
+		close(asked)
+		<-ctx.Done()
+		close(ended)
+	})
+	p.start()
+	bus.local.Resumed(time.Now())
+	<-asked
+	if err := p.s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	<-ended
 }
 
 // Concurrent broadcasts reach everybody, all of them, in one order, while

@@ -8,7 +8,6 @@ import (
 	sio "github.com/zishang520/socket.io/servers/socket/v3"
 
 	"parley/adapters/socketio/cluster"
-	"parley/models"
 )
 
 // local is this pod as the others see it. Nothing here blocks.
@@ -78,19 +77,11 @@ func (l *local) ServerSideEmit(args []any, ack func(answer any)) {
 	l.s.crew.run(func() { l.s.guard("ServerSideEmit", func() { l.s.nsp.OnServerSideEmit(args) }) })
 }
 
-// Resumed asks for what the chats of this pod's sockets may have missed.
+// Resumed asks for what may have been missed since then.
 func (l *local) Resumed(since time.Time) {
-	s := l.s
-	if s.onResumed == nil {
-		return
+	if l.s.onResumed != nil {
+		l.s.resumption.ask(l.s, since)
 	}
-	var chats []models.ChatID
-	for _, name := range s.index.roomNames() {
-		if id, ok := models.ParseChatID(name); ok && string(id) == name {
-			chats = append(chats, id)
-		}
-	}
-	s.crew.run(func() { s.guard("OnResumed", func() { s.onResumed(since, chats) }) })
 }
 
 func packetOf(p cluster.Packet) *parser.Packet {
@@ -111,9 +102,9 @@ func (s *Server) connected(sel selection) []*member {
 
 // joinLocal and leaveLocal reach sockets at the door too.
 func (s *Server) joinLocal(sel selection, rooms []string) {
-	now := s.opts.Now()
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
+	now := s.opts.Now()
 	for _, m := range s.index.pick(sel) {
 		if sel.all && m.user == "" {
 			continue

@@ -41,10 +41,14 @@ type member struct {
 	// left are the rooms it was told to leave since it was identified and before
 	// it entered.
 	left map[string]struct{}
+	// entered is set by Enter; stale by Reseat for one that may have looked its
+	// chats up while joins and leaves were not heard.
+	entered, stale bool
 	// moved are the rooms it joined or left while Reseat looks; nil otherwise.
 	moved map[string]struct{}
-	// seated is set where Reseat has put it into its rooms before Enter could.
-	seated bool
+	// seated are the chats Reseat has put it into, each with what was retold to it
+	// there since; nil again once that is over.
+	seated map[string]map[models.MessageID]struct{}
 
 	disconnected atomic.Pointer[string] // the library's reason
 	kicked       atomic.Int32           // told to go while at the door

@@ -55,13 +55,19 @@ type sentAt struct {
 }
 
 func (r *recent) has(id models.MessageID) bool {
+	_, ok := r.when(id)
+	return ok
+}
+
+// when returns when the message was sent.
+func (r *recent) when(id models.MessageID) (at time.Time, ok bool) {
 	// A repetition usually follows closely, so the newest are looked at first.
 	for i := len(r.sent) - 1; i >= 0; i-- {
 		if r.sent[i].id == id {
-			return true
+			return r.sent[i].at, true
 		}
 	}
-	return false
+	return time.Time{}, false
 }
 
 func (r *recent) add(id models.MessageID, at time.Time) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"parley/models"
 )
@@ -98,28 +99,109 @@ func TestReseatLetsBeWhatMovesMeanwhile(t *testing.T) {
 func TestReseatAtTheDoor(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, nil, chat)
-	identified, enter := make(chan models.SocketID), make(chan struct{})
+	identified, enter := make(chan models.SocketID), make(chan bool)
+	entered, finish := make(chan bool), make(chan struct{})
 	p.s.OnConnect(func(_ context.Context, d *Door) (Welcome, error) {
 		d.Identify("u")
 		identified <- d.SocketID()
-		<-enter
-		d.Enter([]models.ChatID{chat, chatC})
+		for range enter {
+			entered <- d.Enter([]models.ChatID{chat, chatC})
+		}
+		<-finish
 		return Welcome{UserID: "u"}, nil
 	})
 	p.start()
 	c := p.dial()
 	c.send(`40{"token":"u"}`)
 	id := <-identified
-	seats, err := p.s.Reseat(context.Background(), []models.UserID{"u"}, says("u", chatB, chatC))
-	if err != nil || len(seats) != 0 {
-		t.Errorf("seats %v, %v: nobody was told yet where it sits", seats, err)
+	reseat := func(chats ...models.ChatID) []models.Seat {
+		seats, err := p.s.Reseat(context.Background(), []models.UserID{"u"}, says("u", chats...))
+		if err != nil {
+			t.Error(err)
+		}
+		return seats
 	}
-	p.s.leaveLocal(selection{rooms: []string{userRoom("u")}}, []string{string(chatC)})
+	if seats := reseat(chatB); len(seats) != 0 {
+		t.Errorf("seats %v, before it had any", seats)
+	}
+	for i, want := range []bool{false, true} {
+		enter <- true
+		if got := <-entered; got != want {
+			t.Errorf("try %d to enter: %v", i, got)
+		}
+	}
+	if got := p.sits(id, chat, chatB, chatC); !slices.Equal(got, []models.ChatID{chat, chatC}) {
+		t.Errorf("sits in %v", got)
+	}
+	// It has entered: from now on it is moved.
+	if seats := reseat(chatB, chatC); len(seats) != 2 {
+		t.Errorf("seats %v", seats)
+	}
+	p.s.EmitLocal(models.Audience{Sockets: []models.SocketID{id}}, msg(chatB, 1, "you are here"))
 	close(enter)
+	close(finish)
 	if got := c.next(); got[:2] != "40" {
 		t.Fatalf("got %q", got)
 	}
-	if got := p.sits(id, chat, chatB, chatC); !slices.Equal(got, []models.ChatID{chatB}) {
+	if got := c.message(); got != "you are here" {
+		t.Errorf("got %q", got)
+	}
+	if got := p.sits(id, chat, chatB, chatC); !slices.Equal(got, []models.ChatID{chatB, chatC}) {
 		t.Errorf("sits in %v", got)
+	}
+}
+
+func TestRetell(t *testing.T) {
+	t.Parallel()
+	bus := (&fakeHub{}).bus()
+	p := newPod(t, func(o *Options) { o.Bus = bus }, chat)
+	resumed, done := make(chan struct{}), make(chan struct{})
+	p.s.OnResumed(func(context.Context, time.Time) {
+		resumed <- struct{}{}
+		<-done
+	})
+	p.start()
+	stays, late := p.dial(), p.dial()
+	stays.connect("stays")
+	l := models.SocketID(late.connect("late"))
+	message := func(id int, text string) models.Message { return msg(chat, id, text).Message }
+	if _, err := p.s.Reseat(context.Background(), []models.UserID{"late"}, says("late")); err != nil {
+		t.Fatal(err)
+	}
+	bus.local.Resumed(time.Now())
+	<-resumed
+	p.s.Emit(toChat(chat), msg(chat, 1, "said here, before late was there"))
+	p.s.Emit(toChat(chat), msg(chat, 5, "as well, and not retold now"))
+	if _, err := p.s.Reseat(context.Background(), []models.UserID{"late"}, says("late", chat)); err != nil {
+		t.Fatal(err)
+	}
+	p.s.Emit(toChat(chat), msg(chat, 2, "said here since"))
+	for range 2 { // as after an error
+		for i, text := range []string{"said elsewhere", "said here, before late was there", "said here since"} {
+			p.s.Retell(message(i, text))
+		}
+	}
+	p.s.Retell(models.Message{ID: "x", ChatID: chatD}) // nobody is there
+	done <- struct{}{}
+	bus.local.Resumed(time.Now())
+	<-resumed
+	p.s.Retell(message(5, "as well, and not retold now"))
+	p.s.Emit(toChat(chat), msg(chat, 9, "end"))
+	done <- struct{}{}
+	for _, tt := range []struct {
+		c    *client
+		want []string
+	}{
+		{stays, []string{"said here, before late was there", "as well, and not retold now", "said here since", "said elsewhere", "end"}},
+		{late, []string{"said here since", "said elsewhere", "said here, before late was there", "end"}},
+	} {
+		for _, want := range tt.want {
+			if got := tt.c.message(); got != want {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	}
+	if !p.s.InRoom(l, chat) {
+		t.Error("late is not there")
 	}
 }

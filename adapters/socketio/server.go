@@ -41,7 +41,8 @@ type Server struct {
 	onConnect    func(context.Context, *Door) (Welcome, error)
 	onReady      func(context.Context, *Socket)
 	onDisconnect func(context.Context, models.Departure)
-	onResumed    func(time.Time, []models.ChatID)
+	onResumed    func(context.Context, time.Time)
+	resumption   resumption
 	reseating    sync.Mutex // one Reseat at a time: each notes what moves meanwhile
 	handlers     map[string]func(context.Context, *Socket, []any) any
 
@@ -50,6 +51,8 @@ type Server struct {
 	started  atomic.Bool
 	heard    chan struct{} // closed once the other pods are heard
 	stop     chan struct{}
+	life     context.Context // ends with stop
+	end      context.CancelFunc
 	stopOnce sync.Once
 
 	mu    sync.Mutex
@@ -76,6 +79,7 @@ func New(o Options) (*Server, error) {
 		heard:    make(chan struct{}),
 		links:    map[string]*link{},
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	s.index.watcher, _ = opts.Bus.(cluster.RoomWatcher)
 	so := sio.DefaultServerOptions()
 	so.SetServeClient(false)
@@ -142,8 +146,8 @@ func (s *Server) OnReady(fn func(ctx context.Context, socket *Socket)) { s.onRea
 func (s *Server) OnDisconnect(fn func(ctx context.Context, d models.Departure)) { s.onDisconnect = fn }
 
 // OnResumed is called when what other pods sent may have been missed: messages,
-// joins and leaves.
-func (s *Server) OnResumed(fn func(since time.Time, rooms []models.ChatID)) { s.onResumed = fn }
+// joins and leaves; for one such time after the other.
+func (s *Server) OnResumed(fn func(ctx context.Context, since time.Time)) { s.onResumed = fn }
 
 // On handles an event from clients. Handlers of one socket run one after the
 // other, and may block. What fn returns is sent if the client asked for an ack.

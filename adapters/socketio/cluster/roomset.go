@@ -2,6 +2,8 @@ package cluster
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -18,18 +20,18 @@ type roomSet struct {
 
 	mu      sync.Mutex
 	wanted  map[string]struct{}
-	dirty   map[string]struct{} // changed since follow last looked
-	asked   map[string]struct{} // what the session was told to have
-	heard   map[string]struct{} // and what Redis has confirmed
-	leaving map[string]int      // unsubscriptions not confirmed yet
+	dirty   map[string]struct{}      // changed since follow last looked
+	asked   map[string]struct{}      // what the session was told to have
+	heard   map[string]struct{}      // and what Redis has confirmed
+	pending map[string]chan struct{} // what is wanted and not heard; each closed when that ends
+	leaving map[string]int           // unsubscriptions not confirmed yet
 	poke    chan struct{}
-	changed chan struct{} // closed with every confirmation
 }
 
 func newRoomSet(apart bool) *roomSet {
 	return &roomSet{
-		apart: apart, wanted: map[string]struct{}{}, dirty: map[string]struct{}{},
-		poke: make(chan struct{}, 1), changed: make(chan struct{}),
+		apart: apart, wanted: map[string]struct{}{}, dirty: map[string]struct{}{}, pending: map[string]chan struct{}{},
+		poke: make(chan struct{}, 1),
 	}
 }
 
@@ -38,8 +40,12 @@ func (r *roomSet) want(channel string, wanted bool) {
 	r.mu.Lock()
 	if wanted {
 		r.wanted[channel] = struct{}{}
+		if _, ok := r.heard[channel]; !ok {
+			r.miss(channel)
+		}
 	} else {
 		delete(r.wanted, channel)
+		r.settle(channel)
 	}
 	r.dirty[channel] = struct{}{}
 	r.mu.Unlock()
@@ -49,39 +55,43 @@ func (r *roomSet) want(channel string, wanted bool) {
 	}
 }
 
-// await returns once all channels wanted now are subscribed. What is wanted
-// later is not waited for: while rooms open all the time, it would never end.
+// await returns once all channels wanted now have been subscribed, or are not
+// wanted any more. What is wanted later is not waited for: while rooms open all
+// the time, it would never end.
 func (r *roomSet) await(ctx context.Context) error {
 	r.mu.Lock()
-	missing, changed := r.missing(r.wanted), r.changed
+	waiting := slices.Collect(maps.Values(r.pending))
 	r.mu.Unlock()
-	for len(missing) > 0 {
+	for _, done := range waiting {
 		select {
-		case <-changed:
+		case <-done:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		r.mu.Lock()
-		missing, changed = r.missing(missing), r.changed
-		r.mu.Unlock()
 	}
 	return nil
 }
 
-// missing returns those of channels that are wanted and not subscribed.
-func (r *roomSet) missing(channels map[string]struct{}) map[string]struct{} {
-	var left map[string]struct{}
-	for c := range channels {
-		_, wanted := r.wanted[c]
-		if _, ok := r.heard[c]; ok || !wanted {
-			continue
-		}
-		if left == nil {
-			left = map[string]struct{}{}
-		}
-		left[c] = struct{}{}
+// complete says whether nothing is waited for.
+func (r *roomSet) complete() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.pending) == 0
+}
+
+// miss notes that the channel is wanted and not heard, settle that it is heard
+// or not wanted any more; r.mu is held.
+func (r *roomSet) miss(channel string) {
+	if r.pending[channel] == nil {
+		r.pending[channel] = make(chan struct{})
 	}
-	return left
+}
+
+func (r *roomSet) settle(channel string) {
+	if done := r.pending[channel]; done != nil {
+		close(done)
+		delete(r.pending, channel)
+	}
 }
 
 // begin subscribes to everything on a fresh connection and returns how many
@@ -92,6 +102,7 @@ func (r *roomSet) begin(ctx context.Context, ps *redis.PubSub, always []string) 
 	r.asked, r.heard, r.leaving = map[string]struct{}{}, map[string]struct{}{}, map[string]int{}
 	all := append([]string(nil), always...)
 	for c := range r.wanted {
+		r.miss(c)
 		all = append(all, c)
 	}
 	for _, c := range all {
@@ -120,6 +131,9 @@ func (r *roomSet) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.asked, r.heard, r.leaving = nil, nil, nil
+	for c := range r.wanted {
+		r.miss(c)
+	}
 }
 
 // follow carries changes out while the connection stands.
@@ -174,9 +188,8 @@ func (r *roomSet) confirmed(channel string) bool {
 	}
 	if asked && r.leaving[channel] == 0 {
 		r.heard[channel] = struct{}{}
+		r.settle(channel)
 	}
-	close(r.changed)
-	r.changed = make(chan struct{})
 	return true
 }
 

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +22,7 @@ type shards struct {
 	dirty    map[string]struct{}
 	homes    map[string]string // channel to server
 	servers  map[string]*server
+	moves    int // how often a channel went from one server to another
 	poke     chan struct{}
 	assigned chan struct{} // closed when dirty has become empty
 }
@@ -82,20 +84,20 @@ func (s *shards) again() {
 // await returns once every channel wanted is subscribed.
 func (s *shards) await(ctx context.Context) error {
 	for {
-		s.mu.Lock()
-		busy, assigned := len(s.dirty) > 0, s.assigned
-		sets := []*roomSet{s.rooms}
-		for _, v := range s.servers {
-			sets = append(sets, v.subscriber.rooms)
-		}
-		s.mu.Unlock()
-		if !busy {
+		sets, moves, assigned := s.sets()
+		if assigned == nil {
 			for _, r := range sets {
 				if err := r.await(ctx); err != nil {
 					return err
 				}
 			}
-			return nil
+			s.mu.Lock()
+			stayed := moves == s.moves
+			s.mu.Unlock()
+			if stayed {
+				return nil
+			}
+			continue // what has moved is to be heard on another server
 		}
 		select {
 		case <-assigned:
@@ -105,11 +107,26 @@ func (s *shards) await(ctx context.Context) error {
 	}
 }
 
+// sets returns what is to be heard on each server, and how often a channel has
+// moved between them; assigned is not nil where that is not settled yet, and is
+// closed when it is.
+func (s *shards) sets() (all []*roomSet, moves int, assigned <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.dirty) > 0 {
+		return nil, 0, s.assigned
+	}
+	all = []*roomSet{s.rooms}
+	for _, v := range s.servers {
+		all = append(all, v.subscriber.rooms)
+	}
+	return all, s.moves, nil
+}
+
 // heard says whether every channel wanted is subscribed.
 func (s *shards) heard() bool {
-	ended, cancel := context.WithCancel(context.Background())
-	cancel()
-	return s.await(ended) == nil
+	sets, _, assigned := s.sets()
+	return assigned == nil && !slices.ContainsFunc(sets, func(r *roomSet) bool { return !r.complete() })
 }
 
 // catchUp returns once what the servers have sent us has been dealt with.
@@ -187,6 +204,9 @@ func (s *shards) assign(ctx context.Context) (fresh []*server) {
 		if home := s.homes[c]; home == address {
 			continue
 		} else if old := s.servers[home]; old != nil {
+			if node != nil {
+				s.moves++
+			}
 			old.subscriber.rooms.want(c, false)
 			if old.channels--; old.channels == 0 {
 				old.cancel()

@@ -262,7 +262,8 @@ func (s *subscriber) fence(ctx context.Context) {
 	}
 	s.fences[name] = passed
 	s.mu.Unlock()
-	if ps.Ping(ctx, name) == nil {
+	// A deadline that passes while it writes would cost us the connection.
+	if ctx.Err() == nil && ps.Ping(context.WithoutCancel(ctx), name) == nil {
 		_ = pause(ctx, hearWithin, passed)
 	}
 	s.mu.Lock()
@@ -307,7 +308,7 @@ func (s *subscriber) leave(ctx context.Context, channel string) {
 	if s.rooms != nil {
 		unsubscribe = ps.SUnsubscribe
 	}
-	if unsubscribe(ctx, channel) == nil {
+	if unsubscribe(context.WithoutCancel(ctx), channel) == nil {
 		_ = pause(ctx, hearWithin, quiet)
 	}
 }
