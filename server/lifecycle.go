@@ -20,7 +20,7 @@ type tasks struct {
 
 // startTasks runs what runs until shutdown. A dependency that is away when the
 // pod starts is waited for, with readiness red, rather than crashed upon.
-func (s *Server) startTasks() *tasks {
+func (s *Server) startTasks(url string) *tasks {
 	ctx, cancel := context.WithCancel(context.Background())
 	t := &tasks{cancel: cancel}
 	for _, task := range s.background {
@@ -30,7 +30,12 @@ func (s *Server) startTasks() *tasks {
 			}
 		})
 	}
-	t.group.Go(func() { s.prepare(ctx) })
+	t.group.Go(func() {
+		s.prepare(ctx)
+		if err := s.announce(ctx, url); err != nil && ctx.Err() == nil {
+			s.log.Warn("the demo could not be prepared", "error", err)
+		}
+	})
 	return t
 }
 

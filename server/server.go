@@ -86,13 +86,11 @@ func (s *Server) Run(ctx context.Context) error {
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
-	tasks := s.startTasks()
+	url := baseURL(listener.Addr())
+	tasks := s.startTasks(url)
 	failed := make(chan error, 1)
 	go func() { failed <- httpServer.Serve(listener) }()
-	s.log.Info("listening", "url", baseURL(listener.Addr()), "pod", s.cfg.PodID)
-	if err := s.announce(ctx, baseURL(listener.Addr())); err != nil {
-		s.log.Warn("the demo could not be prepared", "error", err)
-	}
+	s.log.Info("listening", "url", url, "pod", s.cfg.PodID)
 
 	select {
 	case <-ctx.Done():

@@ -49,6 +49,7 @@ function listening(pid) {
 test('a stock client with the printed token receives what the printed curl line sends; a restart keeps it', { timeout: 58_000 }, async () => {
   const first = await serve();
   assert.equal(first.tokens.length, 2, 'two tokens');
+  assert.deepEqual(first.program.lines.filter((l) => /"level":"(WARN|ERROR)"/.test(l.text)), [], 'a first start has nothing to complain of');
   const users = first.tokens.map((t) => claims(t).userId);
   assert.equal(new Set(users).size, 2);
   assert.ok(users.includes(first.sender));
