@@ -72,3 +72,27 @@ func TestWhoEntersTooLateLooksAgain(t *testing.T) {
 		t.Errorf("steps %s", got)
 	}
 }
+
+// What is said before this pod hears of the rooms comes from the database.
+func TestWhoEntersHearsBeforeTheBacklogIsRead(t *testing.T) {
+	w := newWorld(t)
+	chat := w.chat("alice", "bob")
+	w.connect("bob", "first")
+	w.disconnect("bob", "first")
+	w.advance(time.Minute)
+	d := &door{id: "s", onHears: func() error { w.send("alice", chat, "in between"); return nil }}
+	backlog, err := w.svc.Connect(context.Background(), "bob", d)
+	if err != nil || fmt.Sprint(texts(backlog)) != "[in between]" {
+		t.Errorf("backlog %v, %v", backlog, err)
+	}
+	w.disconnect("bob", "s")
+
+	w.advance(time.Minute)
+	deaf := &door{id: "t", onHears: func() error { return models.Unavailable("the other pods", errAway) }}
+	if _, err := w.svc.Connect(context.Background(), "bob", deaf); err == nil {
+		t.Error("let in where it hears nothing")
+	}
+	if n, _ := (presence{w}).Count(context.Background(), "bob"); n != 0 {
+		t.Errorf("%d sockets of one that was refused", n)
+	}
+}

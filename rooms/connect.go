@@ -74,7 +74,7 @@ func (s *Service) enter(ctx context.Context, user models.UserID, door Door) ([]m
 			return nil, err
 		}
 		if ids := chatIDs(chats); door.Enter(ids) {
-			return ids, nil
+			return ids, door.Hears(ctx)
 		}
 	}
 }

@@ -140,6 +140,8 @@ type Door interface {
 	// false where joins and leaves may have gone unheard since it was identified:
 	// then the chats have to be looked up again.
 	Enter(chats []models.ChatID) bool
+	// Hears returns once this pod hears what others send to those rooms.
+	Hears(ctx context.Context) error
 	// Resumes is the session its client wants to go on with, and what it says it
 	// was sent last: a message id, or empty for nothing.
 	Resumes() (session models.SessionID, offset string, ok bool)

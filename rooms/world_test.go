@@ -145,6 +145,7 @@ type door struct {
 	id       models.SocketID
 	steps    []string
 	onEnter  func()
+	onHears  func() error
 	stale    func() // what happened while nobody was heard; Enter refuses once
 	identity models.UserID
 	// What its client says of its session, and whether it went on with it.
@@ -157,6 +158,13 @@ func (d *door) Resumes() (models.SessionID, string, bool) {
 	return d.session, d.offset, d.session != ""
 }
 func (d *door) Resume() { d.resumed = true }
+
+func (d *door) Hears(context.Context) error {
+	if d.onHears != nil {
+		return d.onHears()
+	}
+	return nil
+}
 
 func (d *door) SocketID() models.SocketID { return d.id }
 func (d *door) Identify(u models.UserID)  { d.identity = u; d.steps = append(d.steps, "identify") }

@@ -50,7 +50,7 @@ func (d *Door) Enter(chats []models.ChatID) bool {
 		return true
 	}
 	if d.m.stale {
-		d.m.stale = false
+		d.m.stale, d.m.left = false, nil
 		return false
 	}
 	d.m.entered = true
@@ -60,6 +60,19 @@ func (d *Door) Enter(chats []models.ChatID) bool {
 		}
 	}
 	return true
+}
+
+// Hears returns once this pod hears of the rooms the socket has entered: what it
+// missed is looked up after that, or messages could fall in between.
+func (d *Door) Hears(ctx context.Context) error {
+	watcher := d.m.server.index.watcher
+	if watcher == nil {
+		return nil
+	}
+	if err := watcher.RoomsHeard(ctx); err != nil {
+		return models.Unavailable("the other pods", err)
+	}
+	return nil
 }
 
 // Token returns what the client sent as auth.token, of whatever type; a client
@@ -110,6 +123,7 @@ func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
 	}
 	l.member = m
 	l.mu.Unlock()
+	l.goodbye.Store(false) // that was another socket's
 	m.ctx, m.cancel = context.WithCancel(l.ctx)
 	m.face = &Socket{m: m}
 	s.index.add(m, s.opts.Now())
@@ -125,15 +139,6 @@ func (s *Server) decide(m *member, next func(*sio.ExtendedError)) {
 	if err == nil {
 		err = models.Internal(errors.New("panic in OnConnect"))
 		s.guard("OnConnect", func() { welcome, err = s.onConnect(ctx, &Door{m: m}) })
-	}
-	if err == nil && s.index.watcher != nil {
-		err = s.index.watcher.RoomsHeard(ctx)
-		if err != nil { // OnConnect let it in, so it leaves as one that was
-			_ = s.letIn(m, welcome)
-			s.depart(m)
-			s.refuse(next, models.Unavailable("the other pods", err))
-			return
-		}
 	}
 	if err == nil {
 		err = s.letIn(m, welcome)

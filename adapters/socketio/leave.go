@@ -92,6 +92,7 @@ func (s *Server) parting(m *member, now time.Time) parting {
 	if !p.departure.Welcomed {
 		return p // it never listened
 	}
+	p.sent = append(p.sent, m.retold...)
 	for name, since := range m.rooms {
 		r := s.index.rooms[name]
 		if r == nil {

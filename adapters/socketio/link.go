@@ -24,7 +24,7 @@ type link struct {
 
 	heard  atomic.Int64 // unix ns of the last packet from the client
 	reason atomic.Pointer[string]
-	// goodbye is set once the client has sent a DISCONNECT.
+	// goodbye is set once the client has sent a DISCONNECT for its socket.
 	goodbye atomic.Bool
 
 	mu      sync.Mutex
@@ -255,7 +255,14 @@ func (l *link) closedFor(now time.Time) time.Duration {
 	return now.Sub(l.found)
 }
 
+// pongBytes is what the answer to a client's ping counts for: clients of
+// protocol 3 may ask for any number of them and never take one.
+const pongBytes = 64
+
 func messageBytes(p *packet.Packet) int64 {
+	if p.Type == packet.PONG && p.Data == nil { // what answers a probe is none of the session's
+		return pongBytes
+	}
 	if p.Type != packet.MESSAGE {
 		return 0
 	}

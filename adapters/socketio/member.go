@@ -49,6 +49,8 @@ type member struct {
 	// seated are the chats Reseat has put it into, each with what was retold to it
 	// there since; nil again once that is over.
 	seated map[string]map[models.MessageID]struct{}
+	// retold are messages that went to its room before it was there, and to it later.
+	retold []sentAt
 
 	disconnected atomic.Pointer[string] // the library's reason
 	kicked       atomic.Int32           // told to go while at the door

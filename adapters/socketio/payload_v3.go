@@ -3,8 +3,10 @@ package socketio
 import (
 	"bytes"
 	"errors"
+	"iter"
 	"slices"
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
@@ -54,30 +56,87 @@ func isBinary(q *packet.Packet) bool {
 	return q.Data != nil && !text
 }
 
-// decodeV3 reads a body as Node does: of one that is not of that form, nothing;
+// packetsV3 reads a body as Node does: of one that is not of that form, nothing;
 // else its packets up to the first that cannot be read. What is cut short is
 // taken as it is.
-func decodeV3(body []byte) ([]*packet.Packet, error) {
-	var parts [][]byte // each with its kind before it
-	for len(body) > 0 {
-		size, digits, err := lengthV3(body[1:])
-		if err != nil {
-			return nil, err
+func packetsV3(body []byte) iter.Seq2[*packet.Packet, error] {
+	return func(yield func(*packet.Packet, error) bool) {
+		for rest := body; len(rest) > 0; {
+			var err error
+			if _, _, rest, err = partV3(rest); err != nil {
+				yield(nil, err)
+				return
+			}
 		}
-		kind, data := body[:1], body[1+digits+1:]
-		size = min(size, len(data))
-		parts = append(parts, kind, data[:size])
-		body = data[size:]
-	}
-	packets := make([]*packet.Packet, 0, len(parts)/2)
-	for part := range slices.Chunk(parts, 2) {
-		q, err := packetV3(part[1], part[0][0] == 0)
-		if err != nil {
-			return packets, err
+		for rest := body; len(rest) > 0; {
+			var kind byte
+			var part []byte
+			kind, part, rest, _ = partV3(rest)
+			q, err := packetV3(part, kind == 0)
+			if !yield(q, err) || err != nil {
+				return
+			}
 		}
-		packets = append(packets, q)
 	}
-	return packets, nil
+}
+
+// partV3 takes one packet off a body that is not empty.
+func partV3(body []byte) (kind byte, part, rest []byte, err error) {
+	size, digits, err := lengthV3(body[1:])
+	if err != nil {
+		return 0, nil, nil, err
+	}
+	data := body[1+digits+1:]
+	size = min(size, len(data))
+	return body[0], data[:size], data[size:], nil
+}
+
+// textPacketsV3 reads a body without binary: each packet's length in UTF-16
+// units, a colon, the packet. It is the library's way, one packet at a time.
+func textPacketsV3(body []byte) iter.Seq2[*packet.Packet, error] {
+	return func(yield func(*packet.Packet, error) bool) {
+		if len(body) == 0 { // which the library takes for no packets
+			yield(nil, errPayload)
+			return
+		}
+		for len(body) > 0 {
+			part, rest, err := textPartV3(body)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if body = rest; len(part) == 0 {
+				continue
+			}
+			q, err := parser.Parserv3().DecodePacket(types.NewStringBuffer(part), false)
+			if !yield(q, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func textPartV3(body []byte) (part, rest []byte, err error) {
+	digits, data, found := bytes.Cut(body, []byte{':'})
+	units, err := strconv.Atoi(string(digits))
+	if !found || err != nil || units < 0 {
+		return nil, nil, errPayload
+	}
+	for at := 0; ; {
+		if units <= 0 {
+			part = data[:at]
+			if !utf8.Valid(part) {
+				part = []byte(string([]rune(string(part)))) // a letter nobody knows for each byte
+			}
+			return part, data[at:], nil
+		}
+		if at == len(data) {
+			return nil, nil, errPayload
+		}
+		r, n := utf8.DecodeRune(data[at:])
+		units -= max(1, utf16.RuneLen(r))
+		at += n
+	}
 }
 
 // lengthV3 reads the length b begins with. One beyond every body is as good as

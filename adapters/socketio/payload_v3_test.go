@@ -3,11 +3,15 @@ package socketio
 import (
 	"encoding/hex"
 	"io"
+	"iter"
 	"reflect"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
+	"github.com/zishang520/socket.io/parsers/engine/v3/parser"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
@@ -74,6 +78,17 @@ func TestPayloadsAreSpelledAsByNode(t *testing.T) {
 			t.Errorf("%s: as text %v", name, text)
 		}
 	}
+}
+
+// decodeV3 reads the whole of a body.
+func decodeV3(body []byte) (packets []*packet.Packet, err error) {
+	for q, err := range packetsV3(body) {
+		if err != nil {
+			return packets, err
+		}
+		packets = append(packets, q)
+	}
+	return packets, nil
 }
 
 func TestBodiesAreReadAsByNode(t *testing.T) {
@@ -149,4 +164,47 @@ func FuzzDecodeV3(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The library's own reading is the measure here: it is Node's.
+func FuzzTextPacketsV3(f *testing.F) {
+	for _, seed := range []string{"1:6", "6:4hello3:4é🐢", "2:4", "0:", ":", "-1:4", "+1:6", "4:4\xff\xfea", "3:b4A", "99999999999999999999:4", "1:61:6x", "4:4🐢"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var got, want []spelledV3
+		var failed error
+		for q, err := range textPacketsV3(body) {
+			if failed = err; err == nil {
+				got = append(got, spellV3(t, q))
+			}
+		}
+		packets, err := parser.Parserv3().DecodePayload(types.NewStringBuffer(slices.Clone(body)))
+		for _, q := range packets {
+			want = append(want, spellV3(t, q))
+		}
+		if len(body) > 0 && (!reflect.DeepEqual(got, want) || (failed == nil) != (err == nil)) {
+			t.Errorf("got  %v, %v\nwant %v, %v", got, failed, want, err)
+		}
+	})
+}
+
+// A body may be a hundred thousand packets: they are not all there at once.
+func TestBodiesAreReadAPacketAtATime(t *testing.T) {
+	const n = 100_000
+	for name, packets := range map[string]iter.Seq2[*packet.Packet, error]{
+		"4":         packetsV4(parser.Parserv4(), []byte(strings.Repeat("6\x1e", n)+"6")),
+		"3, text":   textPacketsV3([]byte(strings.Repeat("1:6", n))),
+		"3, binary": packetsV3([]byte(strings.Repeat("\x00\x01\xff6", n))),
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range packets {
+			break
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 1<<20 {
+			t.Errorf("%s: %d bytes for the first packet", name, took)
+		}
+	}
 }

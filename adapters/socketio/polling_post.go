@@ -3,9 +3,11 @@ package socketio
 import (
 	"bytes"
 	"io"
+	"iter"
 	"net/http"
 
 	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
+	"github.com/zishang520/socket.io/parsers/engine/v3/parser"
 	"github.com/zishang520/socket.io/v3/pkg/types"
 )
 
@@ -67,33 +69,48 @@ func (p *polling) onPost(ctx *types.HttpContext) {
 	}
 }
 
-// accept hands on the packets of a body; false says that it is not one.
+// accept hands on the packets of a body; false says that it is not one. Each is
+// read when the one before it was dealt with: together they are a hundred times
+// the body, if they are small.
 func (p *polling) accept(body []byte, binary bool) bool {
-	packets, err := p.decode(body, binary)
-	for _, q := range packets {
+	for q, err := range p.packets(body, binary) {
+		if err != nil {
+			return false
+		}
 		if q.Type == packet.CLOSE {
 			p.OnClose()
 			return true
 		}
 		p.OnPacket(q)
 	}
-	return err == nil
+	return true
 }
 
-func (p *polling) decode(body []byte, binary bool) ([]*packet.Packet, error) {
-	if p.Protocol() == 4 {
-		// The library's decoder skips what is empty, which Node does not.
-		for part := range bytes.SplitSeq(body, []byte{0x1e}) {
+func (p *polling) packets(body []byte, binary bool) iter.Seq2[*packet.Packet, error] {
+	switch {
+	case p.Protocol() == 4:
+		return packetsV4(p.Parser(), body)
+	case binary:
+		return packetsV3(body)
+	}
+	return textPacketsV3(body)
+}
+
+// packetsV4 reads a body as Node does: of one with a part that is no packet,
+// nothing. The library's decoder skips what is empty, which Node does not.
+func packetsV4(p parser.Parser, body []byte) iter.Seq2[*packet.Packet, error] {
+	return func(yield func(*packet.Packet, error) bool) {
+		for part := range bytes.SplitSeq(body, []byte{parser.SEPARATOR}) {
 			if len(part) == 0 || part[0] != 'b' && (part[0] < '0' || part[0] > '6') {
-				return nil, errPayload
+				yield(nil, errPayload)
+				return
+			}
+		}
+		for part := range bytes.SplitSeq(body, []byte{parser.SEPARATOR}) {
+			q, err := p.DecodePacket(types.NewStringBuffer(part))
+			if !yield(q, err) || err != nil {
+				return
 			}
 		}
 	}
-	switch {
-	case binary:
-		return decodeV3(body)
-	case len(body) == 0: // which the library takes for no packets
-		return nil, errPayload
-	}
-	return p.Parser().DecodePayload(types.NewStringBuffer(body))
 }

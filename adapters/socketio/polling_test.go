@@ -394,3 +394,31 @@ func TestHandOver(t *testing.T) {
 		t.Errorf("got %q", k.got)
 	}
 }
+
+// Who pings and never polls lets the answers pile up.
+func TestPongsNobodyTakes(t *testing.T) {
+	t.Parallel()
+	const most = 50
+	p := newPod(t, func(o *Options) { o.AllowEIO3, o.MaxBacklogBytes = true, most*pongBytes+100 }, chat).start()
+	body, err := fetch(http.MethodGet, p.http.URL+"/socket.io/?EIO=3&transport=polling", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &poller{t: t, url: p.http.URL + "/socket.io/?EIO=3&transport=polling&sid=" + between(body, `"sid":"`, `"`)}
+	cut := func() bool { return p.counts.get(func() int { return p.counts.cut[cutSlowClient] }) == 1 }
+	q.post(strings.Repeat("1:2", most/2))
+	if got := strings.Count(q.poll(), "1:3"); got != most/2 { // beside the answer to CONNECT
+		t.Errorf("%d pongs", got)
+	}
+	// They count as taken once the next poll comes.
+	q.post(strings.Repeat("1:2", most/2))
+	if got := strings.Count(q.poll(), "1:3"); got != most/2 {
+		t.Errorf("%d more pongs", got)
+	}
+	q.post(strings.Repeat("1:2", most/2))
+	if cut() {
+		t.Error("cut although what was polled was taken")
+	}
+	_, _ = fetch(http.MethodPost, q.url, strings.Repeat("1:2", most))
+	eventually(t, "the end", cut)
+}

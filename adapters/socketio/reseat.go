@@ -161,6 +161,9 @@ func (s *Server) Retell(message models.Message) {
 		if seated {
 			told[id] = struct{}{}
 		}
+		if known && len(m.retold) < maxSeen {
+			m.retold = append(m.retold, sentAt{id: id, at: now})
+		}
 		to = append(to, m)
 	}
 	flush, n := queue(f, to, now)

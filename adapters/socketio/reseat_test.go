@@ -183,6 +183,11 @@ func TestRetell(t *testing.T) {
 	}
 	p.s.Retell(models.Message{ID: "x", ChatID: chatD}) // nobody is there
 	done <- struct{}{}
+	eventually(t, "the end of it", func() bool {
+		p.s.resumption.mu.Lock()
+		defer p.s.resumption.mu.Unlock()
+		return !p.s.resumption.running
+	})
 	bus.local.Resumed(time.Now())
 	<-resumed
 	p.s.Retell(message(5, "as well, and not retold now"))

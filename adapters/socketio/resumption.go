@@ -26,7 +26,9 @@ func (r *resumption) ask(s *Server, since time.Time) {
 	s.crew.run(func() {
 		for since, ok := r.next(); ok; since, ok = r.next() {
 			s.guard("OnResumed", func() { s.onResumed(s.life, since) })
-			s.index.forgetSeated()
+			if !r.more() && s.opts.Bus.Ready() == nil {
+				s.index.forgetSeated()
+			}
 		}
 	})
 }
@@ -37,4 +39,11 @@ func (r *resumption) next() (since time.Time, ok bool) {
 	since, r.since = r.since, time.Time{}
 	r.running = !since.IsZero()
 	return since, r.running
+}
+
+// more says whether something is still to be asked.
+func (r *resumption) more() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.since.IsZero()
 }

@@ -122,3 +122,47 @@ func TestOnARedisCluster(t *testing.T) {
 		})
 	}
 }
+
+// The server that held some rooms dies, another takes its slots: what was sent
+// to them in between is asked for, though no subscription comes back.
+func TestRoomsThatMoveToAnotherServerAreCaughtUpWith(t *testing.T) {
+	c := startCluster(t)
+	w := world{t, c.nodes[0], flavours["sharded"]}
+	b := w.pod(func(o *busOptions) { o.client = c.client(t) })
+	bus, ctx := b.Bus.(*sharded), context.Background()
+	const rooms = 30
+	for i := range rooms {
+		bus.RoomOpened(fmt.Sprintf("room%d", i))
+	}
+	if err := bus.RoomsHeard(ctx); err != nil {
+		t.Fatal(err)
+	}
+	home := func(channel string) string {
+		node, err := bus.shards.cluster.MasterForKey(ctx, channel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return node.Options().Addr
+	}
+	// Not the one whose subscription breaks and says so itself.
+	dies := slices.IndexFunc(c.nodes, func(n *redisServer) bool { return n.addr() != home(bus.all) && n.addr() != home(bus.mine) })
+	heir := (dies + 1) % len(c.nodes)
+	id := c.nodes[heir].client(t).Do(ctx, "cluster", "myid").Val()
+	died := time.Now()
+	c.nodes[dies].kill()
+	for _, i := range []int{heir, len(c.nodes) - dies - heir} {
+		pipe := c.nodes[i].client(t).Pipeline()
+		for slot := dies * 16384 / 3; slot < (dies+1)*16384/3; slot++ {
+			pipe.Do(ctx, "cluster", "setslot", slot, "node", id)
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.local.eventually(t, "the question what was missed", func() bool { return len(b.local.resumed) > 0 })
+	b.local.mu.Lock()
+	defer b.local.mu.Unlock()
+	if since := b.local.resumed[0]; since.After(died) {
+		t.Errorf("asked since %v after the server died", since.Sub(died))
+	}
+}

@@ -166,8 +166,16 @@ func (s *shards) run(ctx context.Context) {
 	tick := time.NewTicker(reassignEvery)
 	defer tick.Stop()
 	for {
-		for _, v := range s.assign(ctx) {
+		fresh, missed := s.assign(ctx)
+		for _, v := range fresh {
 			workers.Go(func() { v.subscriber.run(v.ctx) })
+		}
+		if !missed.IsZero() {
+			workers.Go(func() {
+				if s.await(ctx) == nil {
+					s.b.resumed(missed)
+				}
+			})
 		}
 		select {
 		case <-s.poke:
@@ -184,12 +192,13 @@ func (s *shards) run(ctx context.Context) {
 }
 
 // assign moves what is dirty to where it belongs and returns the servers that
-// are new.
-func (s *shards) assign(ctx context.Context) (fresh []*server) {
+// are new, and since when channels were not heard that went from one to another:
+// the one may have gone silent long before, and the other never does.
+func (s *shards) assign(ctx context.Context) (fresh []*server, missed time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.dirty) == 0 {
-		return nil
+		return nil, missed
 	}
 	for c := range s.dirty {
 		address, node := "", (*redis.Client)(nil)
@@ -204,8 +213,11 @@ func (s *shards) assign(ctx context.Context) (fresh []*server) {
 		if home := s.homes[c]; home == address {
 			continue
 		} else if old := s.servers[home]; old != nil {
-			if node != nil {
+			if heard := old.subscriber.heardSince(); node != nil {
 				s.moves++
+				if !heard.IsZero() && (missed.IsZero() || heard.Before(missed)) {
+					missed = heard
+				}
 			}
 			old.subscriber.rooms.want(c, false)
 			if old.channels--; old.channels == 0 {
@@ -231,7 +243,7 @@ func (s *shards) assign(ctx context.Context) (fresh []*server) {
 		close(s.assigned)
 		s.assigned = make(chan struct{})
 	}
-	return fresh
+	return fresh, missed
 }
 
 func (s *shards) newServer(ctx context.Context, node *redis.Client) *server {

@@ -54,11 +54,10 @@ type subscriber struct {
 	ready atomic.Bool
 	epoch atomic.Int64 // how many subscriptions there have been
 
+	mu sync.Mutex
 	// heardAt is a moment up to which nothing was missed: a ping sent then was
 	// answered, and Redis keeps the order of what it sends on one connection.
 	heardAt time.Time
-
-	mu      sync.Mutex
 	current *redis.PubSub
 	quiet   chan struct{} // closed once the channel leaving is unsubscribed
 	leaving string
@@ -123,8 +122,7 @@ func (s *subscriber) session(parent context.Context) (was bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	since := s.heardAt
-	s.heardAt = asked
+	since := s.heardUpTo(asked)
 	s.epoch.Add(1)
 	s.ready.Store(true)
 	if !since.IsZero() {
@@ -232,10 +230,24 @@ func (s *subscriber) ping(ctx context.Context, end context.CancelFunc, ps *redis
 	}
 }
 
+// heardUpTo notes that all up to t was heard, and returns up to when it had been.
+func (s *subscriber) heardUpTo(t time.Time) (before time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.heardAt = s.heardAt, t
+	return before
+}
+
+func (s *subscriber) heardSince() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.heardAt
+}
+
 // answered takes the answer to a ping: when it was sent, or a fence's name.
 func (s *subscriber) answered(payload string) {
 	if ns, err := strconv.ParseInt(payload, 10, 64); err == nil {
-		s.heardAt = time.Unix(0, ns)
+		s.heardUpTo(time.Unix(0, ns))
 		return
 	}
 	s.mu.Lock()
