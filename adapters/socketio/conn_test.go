@@ -484,3 +484,26 @@ func TestPongBeforeThePingIsNoted(t *testing.T) {
 		}
 	}
 }
+
+// The library says connect, and only then notes whose the connection is: to an
+// event that comes in between it knows nothing but to close.
+func TestWhoAnswersConnectAtOnceIsHeard(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, nil, chat)
+	p.s.On("echo", func(context.Context, *Socket, []any) any { return nil })
+	// The packet is on its way, and whoever sent it comes to nothing else for now.
+	_ = p.s.engine.On("drain", func(...any) { time.Sleep(30 * time.Millisecond) })
+	p.start()
+	c := p.dial()
+	c.connect("u")
+	c.send(`421["echo"]`)
+	if got := c.next(); got != "431[]" {
+		t.Errorf("answered %q", got)
+	}
+	q := p.poller()
+	q.connect()
+	q.post(`421["echo"]`)
+	if got := q.poll(); got != "431[]" {
+		t.Errorf("polling: answered %q", got)
+	}
+}

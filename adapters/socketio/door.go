@@ -113,7 +113,7 @@ func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
 	}
 	m := &member{
 		server: s, link: l, socket: socket, id: string(socket.Id()),
-		rooms: make(map[string]time.Time, 8), gated: true,
+		rooms: make(map[string]time.Time, 8), gated: true, known: make(chan struct{}),
 	}
 	l.mu.Lock()
 	if l.member != nil {
@@ -212,6 +212,7 @@ func (s *Server) letIn(m *member, w Welcome) error {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
 	m.phase = admitted
+	m.let.Store(true)
 	if m.user == "" && w.UserID != "" {
 		m.user = w.UserID
 		s.index.join(m, userRoom(w.UserID), now)
@@ -247,6 +248,7 @@ func (s *Server) onSocket(args ...any) {
 		socket.Disconnect(false)
 		return
 	}
+	close(m.known)
 	_ = socket.On("disconnecting", func(args ...any) {
 		if len(args) > 0 {
 			if reason, ok := args[0].(string); ok {

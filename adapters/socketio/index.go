@@ -82,6 +82,7 @@ func (x *index) leave(m *member, name string) {
 		return
 	}
 	delete(m.rooms, name)
+	delete(m.seated, name)
 	x.vacate(m, name)
 }
 

@@ -101,10 +101,27 @@ func (l *link) onPacket(args ...any) {
 	case packet.PING, packet.PONG:
 		l.beats()
 	case packet.MESSAGE:
+		l.awaitKnown()
 		if (packets{msgpack: l.server.opts.Msgpack}).ends(p.Data) {
 			l.goodbye.Store(true)
 		}
 	default:
+	}
+}
+
+// awaitKnown holds an answer to connect back until the library knows whose it
+// is: it says connect a moment before, and closes connections that send events
+// and are nobody's.
+func (l *link) awaitKnown() {
+	l.mu.Lock()
+	m := l.member
+	l.mu.Unlock()
+	if m == nil || !m.let.Load() {
+		return
+	}
+	select {
+	case <-m.known:
+	case <-m.ctx.Done():
 	}
 }
 
@@ -156,7 +173,7 @@ func (l *link) onCreate(args ...any) {
 func (l *link) onWritten(n int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.written += n
+	l.written = min(l.written+n, l.created) // one written before we could listen is in neither
 	l.spare = max(0, l.spare-n)
 	sent := 0
 	for sent < len(l.unsent) && l.unsent[sent].end <= l.written {

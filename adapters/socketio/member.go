@@ -52,6 +52,11 @@ type member struct {
 	// retold are messages that went to its room before it was there, and to it later.
 	retold []sentAt
 
+	// let is set once it was let in, known closed once the library, too, knows
+	// whose the connection is.
+	let   atomic.Bool
+	known chan struct{}
+
 	disconnected atomic.Pointer[string] // the library's reason
 	kicked       atomic.Int32           // told to go while at the door
 	expires      atomic.Int64           // unix ns; 0 for never

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -209,4 +210,54 @@ func TestRetell(t *testing.T) {
 	if !p.s.InRoom(l, chat) {
 		t.Error("late is not there")
 	}
+}
+
+// moodyBus hears the others or not, as the test says.
+type moodyBus struct {
+	*fakeBus
+	away atomic.Bool
+}
+
+func (b *moodyBus) Ready() error {
+	if b.away.Load() {
+		return errors.New("away")
+	}
+	return nil
+}
+
+// While not every connection is back, more is going to be asked.
+func TestWhoWasSeatedIsRememberedUntilAllIsHeard(t *testing.T) {
+	t.Parallel()
+	bus := &moodyBus{fakeBus: (&fakeHub{}).bus()}
+	p := newPod(t, func(o *Options) { o.Bus, o.PingInterval = bus, 100*time.Millisecond }, chat)
+	asked := make(chan struct{})
+	p.s.OnResumed(func(context.Context, time.Time) { asked <- struct{}{} })
+	p.start()
+	id := p.dial().connect("u")
+	seated := func() int {
+		p.s.index.mu.Lock()
+		defer p.s.index.mu.Unlock()
+		return len(p.s.index.members[id].seated)
+	}
+	idle := func() bool {
+		p.s.resumption.mu.Lock()
+		defer p.s.resumption.mu.Unlock()
+		return !p.s.resumption.running
+	}
+	bus.away.Store(true)
+	bus.local.Resumed(time.Now())
+	if _, err := p.s.Reseat(context.Background(), []models.UserID{"u"}, says("u", chat, chatB, chatC)); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	eventually(t, "the end of the question", idle)
+	if got := seated(); got != 2 {
+		t.Errorf("%d seats are known while others are not heard", got)
+	}
+	p.s.leaveLocal(selection{rooms: []string{id}}, []string{string(chatB)})
+	if got := seated(); got != 1 {
+		t.Errorf("%d seats after it left one", got)
+	}
+	bus.away.Store(false)
+	eventually(t, "the sweep", func() bool { return seated() == 0 })
 }

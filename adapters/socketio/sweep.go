@@ -24,6 +24,7 @@ func (s *Server) sweep() {
 		s.sweepMembers(now, ghostAfter)
 		s.sweepLinks(now)
 		s.forgetAcks(now)
+		s.resumption.tidy(s)
 		if now.Sub(pruned) >= s.opts.RememberFor {
 			s.pruneRecent(now)
 			pruned = now

@@ -22,7 +22,8 @@ type shards struct {
 	dirty    map[string]struct{}
 	homes    map[string]string // channel to server
 	servers  map[string]*server
-	moves    int // how often a channel went from one server to another
+	missed   time.Time // since when channels were not heard that moved; zero for none
+	moves    int       // how often a channel went from one server to another
 	poke     chan struct{}
 	assigned chan struct{} // closed when dirty has become empty
 }
@@ -166,16 +167,12 @@ func (s *shards) run(ctx context.Context) {
 	tick := time.NewTicker(reassignEvery)
 	defer tick.Stop()
 	for {
-		fresh, missed := s.assign(ctx)
+		fresh, missing := s.assign(ctx)
 		for _, v := range fresh {
 			workers.Go(func() { v.subscriber.run(v.ctx) })
 		}
-		if !missed.IsZero() {
-			workers.Go(func() {
-				if s.await(ctx) == nil {
-					s.b.resumed(missed)
-				}
-			})
+		if missing {
+			workers.Go(func() { s.catchUpWithMoved(ctx) })
 		}
 		select {
 		case <-s.poke:
@@ -192,14 +189,15 @@ func (s *shards) run(ctx context.Context) {
 }
 
 // assign moves what is dirty to where it belongs and returns the servers that
-// are new, and since when channels were not heard that went from one to another:
-// the one may have gone silent long before, and the other never does.
-func (s *shards) assign(ctx context.Context) (fresh []*server, missed time.Time) {
+// are new, and whether channels went from one to another: the one may have gone
+// silent before, and the other never does.
+func (s *shards) assign(ctx context.Context) (fresh []*server, missing bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.dirty) == 0 {
-		return nil, missed
+		return nil, false
 	}
+	asking := !s.missed.IsZero()
 	for c := range s.dirty {
 		address, node := "", (*redis.Client)(nil)
 		if _, wanted := s.wanted[c]; wanted {
@@ -215,8 +213,8 @@ func (s *shards) assign(ctx context.Context) (fresh []*server, missed time.Time)
 		} else if old := s.servers[home]; old != nil {
 			if heard := old.subscriber.heardSince(); node != nil {
 				s.moves++
-				if !heard.IsZero() && (missed.IsZero() || heard.Before(missed)) {
-					missed = heard
+				if !heard.IsZero() && (s.missed.IsZero() || heard.Before(s.missed)) {
+					s.missed = heard
 				}
 			}
 			old.subscriber.rooms.want(c, false)
@@ -243,7 +241,29 @@ func (s *shards) assign(ctx context.Context) (fresh []*server, missed time.Time)
 		close(s.assigned)
 		s.assigned = make(chan struct{})
 	}
-	return fresh, missed
+	return fresh, !asking && !s.missed.IsZero()
+}
+
+// catchUpWithMoved asks what channels missed on their way, once they are heard.
+func (s *shards) catchUpWithMoved(ctx context.Context) {
+	for {
+		s.mu.Lock()
+		moves := s.moves
+		s.mu.Unlock()
+		if s.await(ctx) != nil {
+			return // the bus ends
+		}
+		s.mu.Lock()
+		missed, stayed := s.missed, moves == s.moves
+		if stayed {
+			s.missed = time.Time{}
+		}
+		s.mu.Unlock()
+		if stayed {
+			s.b.resumed(missed)
+			return
+		}
+	}
 }
 
 func (s *shards) newServer(ctx context.Context, node *redis.Client) *server {
