@@ -6,7 +6,7 @@ import { lookAway, openDemo, openPage, Side, strangers, useWorld } from './world
 
 // Without grace, a tab beside another is sent nothing again. A tab that was closed on long polling says nothing: the
 // server is to notice it soon.
-const w = useWorld({ REPLAY_GRACE: '0', PING_INTERVAL: '3s', PING_TIMEOUT: '6s' });
+const w = useWorld({ REPLAY_GRACE: '0', PING_INTERVAL: '4s', PING_TIMEOUT: '10s' });
 const sockets = /\/socket\.io\/\?/;
 
 async function quiet({ context, seen }) {
@@ -70,6 +70,7 @@ test('a reload forgets nothing that was known, and another tab claims nothing th
   await page.reload();
   await alice.shows('sent');
   assert.deepEqual(await alice.lines(), ['Read', 'Read', 'Read']);
+  await Promise.all([alice.upgraded(), bob.upgraded()]);
   await quiet(other);
   await quiet(demo);
 });
@@ -185,13 +186,12 @@ test('what the page remembers is bounded, goes forward only, and may be spoilt',
   await page.reload();
   await alice.shows('still here');
   assert.equal((await alice.lines()).at(-1), '');
+  await alice.upgraded();
   await quiet(demo);
 });
 
 test('what was missed stands where it belongs, though newer messages were there first', async () => {
-  const before = await openDemo(w);
-  await Promise.all([before.alice.upgraded(), before.bob.upgraded()]);
-  await quiet(before);
+  await quiet(await openDemo(w));
   const { users } = await (await fetch(`${w.url}/demo.json`)).json();
   const [alice, bob] = ['Alice', 'Bob'].map((name) => users.find((user) => user.name === name));
   const online = async () => (await (await fetch(`${w.url}/api/users/${bob.userId}/online`, { headers: { Authorization: `Bearer ${alice.token}` } })).json()).isOnline;

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { sunset } from './picture.mjs';
 import { lookAway, openDemo, size, strangers, useWorld } from './world.mjs';
 
-const w = useWorld();
+// A page that is closed too early is missed soon.
+const w = useWorld({ PING_INTERVAL: '4s', PING_TIMEOUT: '10s' });
 const lit = { on: 'yes', lit: true };
 const dark = { on: 'no', lit: false };
 
@@ -47,7 +48,7 @@ test('Alice types: Bob sees it, and the delivery line goes from delivered to rea
   const before = await bob.texts();
   await Promise.all([alice.upgraded(), bob.upgraded()]);
   await page.reload();
-  await Promise.all([alice.connected(), bob.connected()]);
+  await Promise.all([alice.upgraded(), bob.upgraded()]);
   await bob.until(bob.texts, (all) => all.length === before.length, 'history');
   assert.deepEqual(await bob.texts(), before);
   await quiet(demo, [alice, bob]);
@@ -89,7 +90,7 @@ test('Bob goes offline, Alice sends three, Bob returns and gets each once, in or
   assert.deepEqual([await alice.dot(), await bob.dot()], [lit, lit]);
   await bob.button('Go offline').click();
   await lookAway(page);
-  await alice.until(alice.peer, (text) => text.startsWith('Bob is offline'), 'Bob offline');
+  await alice.until(alice.peer, (text) => text.startsWith('Bob is offline'), 'Bob offline', 30_000);
   assert.equal(await bob.link(), 'Offline');
   // Who is offline sees nobody.
   assert.deepEqual([await alice.dot(), await bob.dot()], [dark, dark]);
@@ -103,7 +104,7 @@ test('Bob goes offline, Alice sends three, Bob returns and gets each once, in or
   await bob.say('written in a tunnel');
   await bob.until(bob.lines, (all) => all.at(-1) === 'Waiting for a connection', 'waiting');
   await bob.button('Go online').click();
-  await bob.connected();
+  await bob.upgraded();
   await alice.shows('written in a tunnel');
   await bob.until(bob.texts, (all) => all.includes(three[2]), 'the third');
   assert.deepEqual((await bob.texts()).slice(before.length).filter((text) => text !== 'written in a tunnel'), three);
@@ -156,7 +157,7 @@ test('everything works by keyboard alone, and the focus can be seen', async () =
   await press('Space');
   await bob.until(bob.link, (text) => text === 'Offline', 'offline');
   await press('Space');
-  await bob.connected();
+  await bob.upgraded();
 
   await tabTo(bob.button('Picture from Alice').last());
   await press('Enter');
@@ -237,13 +238,13 @@ test('docs/demo.png', { skip: !process.env.SCREENSHOT }, async () => {
   await alice.shows('Yes. Nine at the fountain?');
   await bob.upgraded();
   await bob.button('Go offline').evaluate((button) => button.click());
-  await alice.until(alice.peer, (text) => text.startsWith('Bob is offline'), 'Bob offline');
+  await alice.until(alice.peer, (text) => text.startsWith('Bob is offline'), 'Bob offline', 30_000);
   await alice.box.focus();
   await alice.root.locator('input[type=file]').setInputFiles({ name: 'sunset.png', mimeType: 'image/png', buffer: await sunset(w.browser) });
   await alice.say('Perfect. Look at that sky');
   await alice.until(alice.lines, (all) => all.at(-1) === 'Sent', 'sent');
   await bob.button('Go online').evaluate((button) => button.click());
-  await bob.connected();
+  await bob.upgraded();
   await bob.shows('Perfect. Look at that sky');
   await alice.until(alice.lines, (all) => all.at(-1) === 'Delivered', 'delivered');
   await alice.until(alice.peer, (text) => text === 'Bob is online', 'online');

@@ -39,7 +39,7 @@ async function restart(end, { told, answered = true }) {
   await alice.until(alice.link, (text) => /attempt \d/.test(text), 'attempts are counted');
 
   await w.start();
-  await Promise.all([alice.connected(), bob.connected()]);
+  await Promise.all([alice.upgraded(), bob.upgraded()]);
   await bob.shows(`${name}: two`);
   await alice.until(alice.states, (all) => all.slice(-2).every((state) => state === 'delivered' || state === 'read'), 'delivered');
   await bob.say(`after it was ${name}`);

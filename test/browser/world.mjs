@@ -147,8 +147,8 @@ export class Side {
     return last;
   }
 
-  connected() { return this.until(this.link, (text) => text.startsWith('Connected'), 'connected'); }
-  // Chromium complains of a WebSocket that is closed while it opens, so nobody goes offline or reloads before this.
+  // Chromium complains of a WebSocket that is closed while it opens, and the server does not hear of it: for as long as a
+  // heartbeat may take, that user counts as online. So nobody goes offline, reloads or closes a page before this.
   upgraded() { return this.until(this.link, (text) => text === 'Connected · WebSocket', 'on its WebSocket'); }
   shows(text) { return this.until(this.texts, (all) => all.includes(text), `shows "${text}"`); }
 }
@@ -158,7 +158,7 @@ export async function openDemo(w, options) {
   await opened.page.goto(w.url);
   const alice = new Side(opened.page, 'Alice');
   const bob = new Side(opened.page, 'Bob');
-  await Promise.all([alice.connected(), bob.connected()]);
+  await Promise.all([alice.upgraded(), bob.upgraded()]);
   await alice.until(alice.peer, (text) => /online/.test(text), 'Bob online');
   await bob.until(bob.peer, (text) => /online/.test(text), 'Alice online');
   return { ...opened, alice, bob };
