@@ -41,9 +41,16 @@ func (m Message) IsFile() bool { return m.FileURL != "" }
 // somebody keeps it or throws it away.
 type Upload struct {
 	Name string // as the client called it; never used as a path
-	MIME string // what the content is, not what the client said
+	MIME string // what the content is; what the client said where Declared
 	Type MessageType
 	Size int64
+	// Declared says that nobody knows the content, and MIME and Type are the
+	// client's word for it.
+	Declared bool
+	// Either says that the content may be audio or video and that neither its
+	// bytes nor the declared MIME type tell. Type is a guess then, and whoever
+	// knows better sets it.
+	Either bool
 	// Path is where the received bytes lie.
 	Path string
 	// Discard removes the held bytes; it may be called more than once.

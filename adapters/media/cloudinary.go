@@ -110,7 +110,7 @@ func (c *Cloudinary) Keep(ctx context.Context, upload models.Upload) (string, er
 	id := cloudinaryFolder + randomName()
 	bounded, cancel := context.WithTimeout(ctx, c.uploadTimeout)
 	defer cancel()
-	result, err := c.api.Upload(bounded, file, uploader.UploadParams{PublicID: id, ResourceType: resourceType(upload.Type)})
+	result, err := c.api.Upload(bounded, file, uploader.UploadParams{PublicID: id, ResourceType: resourceType(upload)})
 	if err == nil && result.Error.Message != "" {
 		err = errors.New(result.Error.Message)
 	}
@@ -121,7 +121,7 @@ func (c *Cloudinary) Keep(ctx context.Context, upload models.Upload) (string, er
 		return result.SecureURL, nil
 	}
 	c.metrics.MediaError("keep")
-	c.takeBack(ctx, id, resourceType(upload.Type))
+	c.takeBack(ctx, id, resourceType(upload))
 	return "", models.Unavailable("the file store", err)
 }
 
@@ -163,9 +163,13 @@ func (c *Cloudinary) destroy(ctx context.Context, id, kind string) error {
 	return nil
 }
 
-// resourceType is Cloudinary's word for the type; audio is "video" to it.
-func resourceType(t models.MessageType) string {
-	if t == models.Image {
+// resourceType is Cloudinary's word for the type: audio is "video" to it, and
+// what it could not decode is "raw", which it takes and hands out as it is.
+func resourceType(upload models.Upload) string {
+	switch {
+	case upload.Declared:
+		return "raw"
+	case upload.Type == models.Image:
 		return "image"
 	}
 	return "video"

@@ -103,7 +103,7 @@ func (f *fakeCloud) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		kind := fields["resource_type"]
 		fmt.Fprintf(w, `{"public_id":%q,"resource_type":%q,"secure_url":"https://res.cloudinary.com/demo/%s/upload/v17/%s.png"}`, id, kind, kind, id)
-	case "/v1_1/demo/image/destroy", "/v1_1/demo/video/destroy":
+	case "/v1_1/demo/image/destroy", "/v1_1/demo/video/destroy", "/v1_1/demo/raw/destroy":
 		f.kinds = append(f.kinds, strings.Split(r.URL.Path, "/")[3])
 		result := "not found"
 		if _, ok := f.files[id]; ok {
@@ -159,6 +159,9 @@ func TestCloudinaryKeepAndRemove(t *testing.T) {
 		"image": {pngBytes, "", "image"},
 		"video": {mp4Bytes, "", "video"},
 		"audio": {webmBytes, "audio/webm", "video"},
+		// Cloudinary refuses images and films that it cannot decode.
+		"encrypted image": {noise(1, 100), "image/jpeg", "raw"},
+		"encrypted audio": {noise(1, 100), "audio/ogg", "raw"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cloud := newCloud(t)

@@ -1,7 +1,9 @@
 package media
 
 import (
-	"mime"
+	"bytes"
+	"io"
+	"regexp"
 	"strings"
 
 	"github.com/gabriel-vasile/mimetype"
@@ -9,57 +11,118 @@ import (
 	"parley/models"
 )
 
-// sniffBytes is how much of a file mimetype looks at.
-const sniffBytes = 4096
-
-// container is a file format that holds audio or video: only what is inside
-// tells them apart, and the first bytes rarely do.
-type container struct{ audio, audioExt, video, videoExt string }
-
-var (
-	webm      = container{"audio/webm", ".webm", "video/webm", ".webm"}
-	ogg       = container{"audio/ogg", ".ogg", "video/ogg", ".ogv"}
-	mp4       = container{"audio/mp4", ".m4a", "video/mp4", ".mp4"}
-	threeGP   = container{"audio/3gpp", ".3gp", "video/3gpp", ".3gp"}
-	threeG2   = container{"audio/3gpp2", ".3g2", "video/3gpp2", ".3g2"}
-	quicktime = container{"audio/mp4", ".m4a", "video/quicktime", ".mov"}
-	matroska  = container{"audio/x-matroska", ".mka", "video/x-matroska", ".mkv"}
-	asf       = container{"audio/x-ms-wma", ".wma", "video/x-ms-asf", ".asf"}
+const (
+	// headBytes is how much of a file is looked at before anything is stored:
+	// enough for the comments before an <svg> and the tracks of a Matroska file.
+	headBytes = 64 << 10
+	// octets is the type of what is only handed over.
+	octets = "application/octet-stream"
+	vector = "image/svg+xml"
 )
 
-// containers finds the container by the type mimetype reports.
-var containers = map[string]container{
-	"video/webm": webm, "audio/webm": webm,
-	"application/ogg": ogg, "audio/ogg": ogg, "video/ogg": ogg,
-	"video/mp4": mp4, "audio/mp4": mp4, "audio/x-m4a": mp4, "video/x-m4v": mp4,
-	"video/3gpp": threeGP, "video/3gpp2": threeG2,
-	"video/quicktime": quicktime, "video/matroska": matroska, "video/x-ms-asf": asf,
+// kind is what a file was found to be.
+type kind struct {
+	mime     string
+	family   models.MessageType
+	declared bool // by the client's word alone
+	either   bool // audio or video, and nothing told
+	// boxes says that the tracks of this container may stand behind the head.
+	boxes bool
+	brand models.MessageType
+	// client is the family the client declared.
+	client models.MessageType
+	holder container
 }
 
-// kindOf says what the content is. declared is the client's word, which counts
-// only where the content itself can be either audio or video.
-func kindOf(head []byte, declared string) (mimeType string, kind models.MessageType, ok bool) {
-	sniffed, _, err := mime.ParseMediaType(mimetype.Detect(head).String())
-	if err != nil {
-		return "", "", false
+// kindOf says what a file is that begins with head. The content decides; the
+// client's word counts where nobody knows the content, or where the content
+// does not tell audio from video. What is known to be something else is not ok.
+func kindOf(head []byte, declared string) (k kind, ok bool) {
+	client := familyOf(declared)
+	if isSVG(head) {
+		return kind{mime: vector, family: models.Image}, true
 	}
-	if c, ok := containers[sniffed]; ok {
-		family := familyOf(declared)
-		if family != models.Audio && family != models.Video {
-			family = familyOf(sniffed)
-		}
-		if family == models.Video {
-			return c.video, models.Video, true
-		}
-		// application/ogg lands here: voice messages are what it mostly is.
-		return c.audio, models.Audio, true
+	if mime := unlisted(head); mime != "" {
+		return kind{mime: mime, family: familyOf(mime)}, true
 	}
-	kind = familyOf(sniffed)
-	return sniffed, kind, kind != ""
+	sniffed := mimetype.Detect(head)
+	mime, _, _ := strings.Cut(sniffed.String(), ";")
+	family := familyOf(mime)
+	if holder, ok := containerOf(mime); ok {
+		k := kind{boxes: holder.boxes, brand: brandOf(head), client: client, holder: holder}
+		k.settle(tracksOf(head, holder))
+		return k, true
+	}
+	switch {
+	case family != "" && mime != vector && (client == "" || client == family || !weak(head, mime)):
+		return kind{mime: mime, family: family}, true
+	case foreign(head, sniffed) || client == "":
+		return kind{}, false
+	}
+	return kind{mime: declaredType(declared), family: client, declared: true}, true
 }
 
-func familyOf(mimeType string) models.MessageType {
-	family, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(mimeType)), "/")
+// look reads the tracks of a container whose index may stand anywhere in it.
+func (k *kind) look(file io.ReaderAt, size int64) error {
+	if !k.boxes {
+		return nil
+	}
+	t, err := boxTracks(file, size)
+	if err == nil {
+		k.settle(t)
+	}
+	return err
+}
+
+// settle decides between audio and video: by the tracks, the brand, the
+// client's word. A brand for audio outweighs a video track, because the
+// chapters of audio books have pictures, unless the client says video too.
+func (k *kind) settle(t tracks) {
+	k.either = false
+	switch {
+	case t.video && k.brand == models.Audio && k.client != models.Video:
+		k.family = models.Audio
+	case t.video:
+		k.family = models.Video
+	case t.audio:
+		k.family = models.Audio
+	case k.brand != "":
+		k.family = k.brand
+	case k.client == models.Audio || k.client == models.Video:
+		k.family = k.client
+	default:
+		k.family, k.either = k.holder.mostly, true
+	}
+	k.mime = k.holder.mime(k.family)
+}
+
+// unlisted knows the pictures that mimetype takes for something else.
+func unlisted(head []byte) string {
+	if len(head) > 12 && string(head[4:12]) == "ftypcrx " {
+		return "image/x-canon-cr3"
+	}
+	return ""
+}
+
+// weak says that so few bytes spoke for the type that noise, which is what an
+// encrypted file looks like, has them once in some thousand files.
+func weak(head []byte, mime string) bool {
+	switch mime {
+	case "audio/mpeg":
+		return !bytes.HasPrefix(head, []byte("ID3"))
+	case "audio/aac":
+		return true
+	case "image/jxl":
+		return head[0] == 0xff
+	}
+	return false
+}
+
+func familyOf(mime string) models.MessageType {
+	family, _, found := strings.Cut(strings.ToLower(strings.TrimSpace(mime)), "/")
+	if !found {
+		return ""
+	}
 	switch family {
 	case "image":
 		return models.Image
@@ -71,32 +134,13 @@ func familyOf(mimeType string) models.MessageType {
 	return ""
 }
 
-// extensionOf returns the ending a file of the type is stored under.
-func extensionOf(mimeType string) string {
-	for _, c := range containers {
-		switch mimeType {
-		case c.audio:
-			return c.audioExt
-		case c.video:
-			return c.videoExt
-		}
-	}
-	if m := mimetype.Lookup(mimeType); m != nil && endingPattern.MatchString(m.Extension()) {
-		return m.Extension()
-	}
-	return ".bin"
-}
+var typePattern = regexp.MustCompile(`^[a-z]+/[a-z0-9][a-z0-9.+_-]{0,60}$`)
 
-// shown are the endings a browser may show in place: raster images, video and
-// audio. Everything else is handed over as a download.
-var shown = map[string]string{
-	".png": "image/png", ".apng": "image/apng", ".jpg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp",
-	".bmp": "image/bmp", ".avif": "image/avif", ".heic": "image/heic", ".heif": "image/heif", ".tiff": "image/tiff",
-	".ico": "image/x-icon", ".jxl": "image/jxl", ".jp2": "image/jp2",
-	".mp4": "video/mp4", ".webm": "video/webm", ".ogv": "video/ogg", ".mov": "video/quicktime", ".mkv": "video/x-matroska",
-	".3gp": "video/3gpp", ".3g2": "video/3gpp2", ".avi": "video/x-msvideo", ".mpeg": "video/mpeg", ".flv": "video/x-flv",
-	".asf": "video/x-ms-asf",
-	".mp3": "audio/mpeg", ".m4a": "audio/mp4", ".ogg": "audio/ogg", ".wav": "audio/wav", ".flac": "audio/flac",
-	".aac": "audio/aac", ".amr": "audio/amr", ".aiff": "audio/aiff", ".au": "audio/basic", ".midi": "audio/midi",
-	".mka": "audio/x-matroska", ".wma": "audio/x-ms-wma",
+// declaredType is the client's type without what else it said, as far as it is one.
+func declaredType(declared string) string {
+	mime, _, _ := strings.Cut(declared, ";")
+	if mime = strings.ToLower(strings.TrimSpace(mime)); typePattern.MatchString(mime) {
+		return mime
+	}
+	return octets
 }

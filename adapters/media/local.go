@@ -75,7 +75,7 @@ func (l *Local) Keep(ctx context.Context, upload models.Upload) (string, error) 
 	if err := ctx.Err(); err != nil {
 		return "", models.Unavailable("the disk", err)
 	}
-	name := randomName() + extensionOf(upload.MIME)
+	name := randomName() + endingOf(upload)
 	if err := l.place(upload.Path, name); err != nil {
 		l.metrics.MediaError("keep")
 		return "", models.Unavailable("the disk", err)

@@ -98,7 +98,7 @@ func TestLocalHeaders(t *testing.T) {
 		contentType, disp string
 	}{
 		"png":        {pngBytes, "", "image/png", ""},
-		"webm audio": {webmBytes, "audio/webm", "video/webm", ""},
+		"webm audio": {webmBytes, "audio/webm", "audio/webm", ""},
 		"m4a":        {m4aBytes, "", "audio/mp4", ""},
 		"svg":        {svgBytes, "", "image/svg+xml", "attachment"},
 		"dxf":        {[]byte("  0\r\nSECTION\r\n  2\r\nHEADER\r\n"), "", "application/octet-stream", "attachment"},

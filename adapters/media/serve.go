@@ -48,10 +48,8 @@ func (l *Local) serve(w http.ResponseWriter, r *http.Request) {
 	contentType, inline := shown[ending]
 	if !inline {
 		h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
-		contentType = "application/octet-stream"
-		if ending == ".svg" {
-			// An <img> shows it; opened by itself it is only a download.
-			contentType = "image/svg+xml"
+		if contentType = handedOver[ending]; contentType == "" {
+			contentType = octets
 		}
 	}
 	h.Set("Content-Type", contentType)

@@ -87,18 +87,17 @@ func (s *Spool) clean(before time.Time) error {
 // Receive writes one file to disk and says what it is. After an error nothing
 // of it is left; otherwise the caller owns it until Discard.
 func (s *Spool) Receive(ctx context.Context, r io.Reader, name, declaredMIME string, maxBytes int64) (models.Upload, error) {
-	head := make([]byte, sniffBytes)
-	n, err := io.ReadFull(r, head)
+	buffer := make([]byte, headBytes)
+	n, err := io.ReadFull(r, buffer)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return models.Upload{}, broken(err)
 	}
-	head = head[:n]
 	if n == 0 {
 		return models.Upload{}, models.Refuse(models.CodeUnsupportedMedia, "the file is empty")
 	}
-	mimeType, kind, ok := kindOf(head, declaredMIME)
+	found, ok := kindOf(buffer[:n], declaredMIME)
 	if !ok {
-		return models.Upload{}, models.Refuse(models.CodeUnsupportedMedia, "the file is not an image, a video or audio")
+		return models.Upload{}, models.Refuse(models.CodeUnsupportedMedia, "the file is not known to be an image, a video or audio, or is known to be something else")
 	}
 
 	file, err := s.create()
@@ -110,7 +109,12 @@ func (s *Spool) Receive(ctx context.Context, r io.Reader, name, declaredMIME str
 			s.logger.Error("an upload could not be removed", "error", err)
 		}
 	})
-	size, err := s.write(ctx, file, head, r, maxBytes)
+	size, err := s.write(ctx, file, buffer, n, r, maxBytes)
+	if err == nil {
+		if lookErr := found.look(file, size); lookErr != nil {
+			err = s.disk(lookErr)
+		}
+	}
 	if closeErr := file.Close(); err == nil && closeErr != nil {
 		err = s.disk(closeErr)
 	}
@@ -118,12 +122,16 @@ func (s *Spool) Receive(ctx context.Context, r io.Reader, name, declaredMIME str
 		discard()
 		return models.Upload{}, err
 	}
-	return models.Upload{Name: name, MIME: mimeType, Type: kind, Size: size, Path: file.Name(), Discard: discard}, nil
+	return models.Upload{
+		Name: name, MIME: found.mime, Type: found.family, Declared: found.declared, Either: found.either,
+		Size: size, Path: file.Name(), Discard: discard,
+	}, nil
 }
 
 // write is io.Copy with the two sides' errors kept apart: a reader that breaks
-// off is the client's fault, a writer that does is ours.
-func (s *Spool) write(ctx context.Context, file *os.File, head []byte, r io.Reader, maxBytes int64) (int64, error) {
+// off is the client's fault, a writer that does is ours. The buffer holds the
+// first n bytes, and then those that come.
+func (s *Spool) write(ctx context.Context, file *os.File, buffer []byte, n int, r io.Reader, maxBytes int64) (int64, error) {
 	var size int64
 	put := func(b []byte) error {
 		size += int64(len(b))
@@ -135,10 +143,9 @@ func (s *Spool) write(ctx context.Context, file *os.File, head []byte, r io.Read
 		}
 		return nil
 	}
-	if err := put(head); err != nil {
+	if err := put(buffer[:n]); err != nil {
 		return size, err
 	}
-	buffer := make([]byte, 32<<10)
 	for {
 		if err := ctx.Err(); err != nil {
 			return size, broken(err)

@@ -1,9 +1,10 @@
 // Uploaded files, kept in the local folder: safe to hand to a browser, impossible to climb out of.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { file, mp3, mp4, png, svg } from './harness/fixtures.mjs';
+import { file, html, mp3, mp4, pdf, png, svg } from './harness/fixtures.mjs';
 import { post, rawGet } from './harness/http.mjs';
 import { objectId } from './harness/models.mjs';
 import { token } from './harness/token.mjs';
@@ -74,5 +75,60 @@ test('nothing outside the folder is served, however it is asked for', { timeout:
       const followed = await rawGet(w.pods[0], new URL(res.headers.location, w.pods[0].url).pathname);
       assert.ok(followed.status === 404 || new URL(res.headers.location, w.pods[0].url).pathname === ok, `${path} → ${res.headers.location}`);
     }
+  }
+});
+
+const sample = (name) => readFileSync(new URL(`../../adapters/media/testdata/${name}`, import.meta.url));
+// What an encrypted file looks like, always the same.
+const noise = (length) => Buffer.concat(Array.from({ length: Math.ceil(length / 32) }, (_, i) => createHash('sha256').update(`noise ${i}`).digest())).subarray(0, length);
+const wide = (text, order) => {
+  const b = Buffer.from(`\ufeff${text}`, 'utf16le');
+  return order === 'BE' ? b.swap16() : b;
+};
+
+// Posts one file and says what became of it: the message's type, and how it is served.
+async function handed(name, declared, data) {
+  const [alice, bob] = [objectId(), objectId()];
+  const chatId = await w.chat(alice, bob);
+  const res = await post(w.pods[0], token(alice), { chatId, files: [file(name, declared, data)] });
+  if (res.status !== 201) return `${res.status} ${res.code}`;
+  const [message] = res.json.messages;
+  const got = await fetch(new URL(message.fileUrl, w.pods[1].url));
+  assert.ok(Buffer.from(await got.arrayBuffer()).equals(data), 'byte for byte');
+  assert.equal(got.headers.get('x-content-type-options'), 'nosniff');
+  const disposition = got.headers.get('content-disposition');
+  return `${message.type} ${got.headers.get('content-type')} ${disposition === null ? 'shown' : disposition.split(';')[0]}`;
+}
+
+test('what is recorded with sound alone is audio, whatever it is declared as', { timeout: 60_000 }, async () => {
+  for (const [name, type] of [['voice.weba', 'audio/webm'], ['live-voice.weba', 'audio/webm'], ['voice.m4a', 'audio/mp4'], ['voice.mp4', 'audio/mp4'], ['voice.3gp', 'audio/3gpp'], ['voice.opus.ogg', 'audio/ogg'], ['voice.mka', 'audio/x-matroska']]) {
+    for (const declared of [type, 'video/webm', 'video/mp4', 'application/octet-stream', '']) assert.equal(await handed(name, declared, sample(name)), `audio ${type} shown`, `${name} as ${declared}`);
+  }
+  for (const [name, type] of [['film.webm', 'video/webm'], ['film.mp4', 'video/mp4'], ['film.3gp', 'video/3gpp'], ['film.ogv', 'video/ogg']]) {
+    for (const declared of ['audio/webm', '']) assert.equal(await handed(name, declared, sample(name)), `video ${type} shown`, `${name} as ${declared}`);
+  }
+});
+
+test('content that nobody knows is stored as declared, and is a download', { timeout: 60_000 }, async () => {
+  for (const [name, declared, data, type] of [
+    ['voice.caf', 'audio/x-caf', sample('voice.caf'), 'audio/x-caf'], ['film.ts', 'video/mp2t', sample('film.ts'), 'video/mp2t'], ['rf64.wav', 'audio/wav', sample('voice.rf64.wav')],
+    ['voice.w64', 'audio/x-w64', sample('voice.w64')], ['voice.ac3', 'audio/ac3', sample('voice.ac3'), 'audio/ac3'], ['voice.aifc', 'audio/x-aiff', sample('voice.aifc')],
+    ['voice.aac', 'audio/aac', sample('voice.loas')], ['voice.slk', 'audio/silk', Buffer.concat([Buffer.from('#!SILK_V3'), noise(100)])], ['secret.jpg', 'image/jpeg', noise(10_000)],
+  ]) {
+    assert.equal(await handed(name, declared, data), `${declared.split('/')[0]} ${type ?? 'application/octet-stream'} attachment`, name);
+    assert.equal(await handed(name, 'application/octet-stream', data), '415 unsupported_media', `${name}, declared as nothing`);
+  }
+});
+
+test('what is known to be something else is refused, whatever it is declared as', { timeout: 60_000 }, async () => {
+  for (const [name, data] of Object.entries({ html: html(), wideHtml: wide('<html><script>alert(1)</script>'), pdf: pdf(), zip: Buffer.from('504b0304140000000800' + '00'.repeat(40), 'hex'), gzip: Buffer.from('1f8b0800000000000003', 'hex'), script: Buffer.from('#!/bin/sh\nid\n'), exe: Buffer.from('4d5a90000300000004000000ffff0000', 'hex'), xml: Buffer.from('<?xml version="1.0"?><note/>') })) {
+    for (const declared of ['image/png', 'image/svg+xml', 'video/mp4', 'audio/mpeg']) assert.equal(await handed(name, declared, data), '415 unsupported_media', `${name} as ${declared}`);
+  }
+});
+
+test('a drawing is one in any encoding and behind any comment', { timeout: 60_000 }, async () => {
+  const plain = svg().toString().replace(/^<\?xml.*\n/, '');
+  for (const [name, data] of Object.entries({ bom: Buffer.from(`\ufeff${plain}`), comment: Buffer.from(`\n<!-- by hand -->\n<!DOCTYPE svg>${plain}`), le: wide(plain), be: wide(`<?xml version="1.0" encoding="UTF-16"?>${plain}`, 'BE') })) {
+    for (const declared of ['image/svg+xml', 'image/png', '']) assert.equal(await handed(name, declared, data), 'image image/svg+xml attachment', `${name} as ${declared}`);
   }
 });
