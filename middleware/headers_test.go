@@ -84,7 +84,7 @@ func TestSecurityHeaders(t *testing.T) {
 	r.Use(SecurityHeaders())
 	for _, tc := range []struct{ target, csp, corp, cache string }{
 		{"/api/chats", "default-src 'none'; frame-ancestors 'none'", "", "no-store"},
-		{"/files/a.svg", "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox", "cross-origin", ""},
+		{"/files/a.svg", "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin", "cross-origin", ""},
 		{"/socket.io/socket.io.js", "", "", ""},
 	} {
 		h := serve(r, "GET", tc.target).Header()

@@ -16,10 +16,9 @@ func (l *Local) Handler() http.Handler { return http.HandlerFunc(l.serve) }
 
 func (l *Local) serve(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	// Set before anything can go wrong: an error page is a page too.
+	// Set before anything can go wrong: an error page is a page too. What pages
+	// may do with a file is set by the middleware, for all of /files.
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
 
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		h.Set("Allow", "GET, HEAD")

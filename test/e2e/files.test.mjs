@@ -96,6 +96,7 @@ async function handed(name, declared, data) {
   const got = await fetch(new URL(message.fileUrl, w.pods[1].url));
   assert.ok(Buffer.from(await got.arrayBuffer()).equals(data), 'byte for byte');
   assert.equal(got.headers.get('x-content-type-options'), 'nosniff');
+  assert.equal(got.headers.get('content-security-policy'), "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'; sandbox allow-same-origin");
   const disposition = got.headers.get('content-disposition');
   return `${message.type} ${got.headers.get('content-type')} ${disposition === null ? 'shown' : disposition.split(';')[0]}`;
 }
