@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"parley/models"
 )
 
@@ -29,6 +31,17 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodOptions && s.turnsAway(w, r) {
 		return
 	}
+	answer := newResponse(w)
+	if websocket.IsWebSocketUpgrade(r) {
+		protocol, ok := subprotocol(r.Header.Values(protocolHeader))
+		if !ok {
+			refuseHTTP(w, http.StatusBadRequest, eioBadRequest, "Bad request")
+			return
+		}
+		if protocol != "" {
+			answer.Header().Set(protocolHeader, protocol) // the library answers what stands here
+		}
+	}
 	ctl := http.NewResponseController(w)
 	if r.Method == http.MethodPost {
 		if ctl.SetReadDeadline(time.Now().Add(pollIOTimeout)) == nil {
@@ -38,7 +51,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		// A read deadline of the HTTP server would end the poll that waits.
 		_ = ctl.SetReadDeadline(time.Time{})
 	}
-	answer := newResponse(w)
 	defer answer.finish()
 	s.engine.ServeHTTP(answer, r)
 }

@@ -1,12 +1,41 @@
 // Engine.IO over WebSocket: frames, sizes, the end.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { afterEach, test } from 'node:test';
+import { waitFor } from '../e2e/harness/wait.mjs';
 import { usePod } from './kit/pod.mjs';
-import { closeWires, request, Wire } from './kit/wire.mjs';
+import { address, closeWires, request, Wire } from './kit/wire.mjs';
+import { closeStock, connect, connected } from './kit/stock.mjs';
 import { MAX_PAYLOAD } from './kit/settings.mjs';
 
 const pod = usePod();
-afterEach(closeWires);
+afterEach(() => { closeWires(); closeStock(); });
+
+// A WebSocket handshake with exactly these Sec-WebSocket-Protocol lines: [status, what was chosen].
+const offer = (lines) => new Promise((resolve, reject) => {
+  const headers = ['Host', new URL(pod.url).host, 'Connection', 'Upgrade', 'Upgrade', 'websocket', 'Sec-WebSocket-Version', '13', 'Sec-WebSocket-Key', 'dGhlIHNhbXBsZSBub25jZQ=='];
+  for (const line of lines) headers.push('Sec-WebSocket-Protocol', line);
+  http.get(address(pod, { EIO: '4', transport: 'websocket' }), { headers, agent: false })
+    .on('upgrade', (res, socket) => { socket.destroy(); resolve([res.statusCode, res.headers['sec-websocket-protocol']]); })
+    .on('response', (res) => { res.resume(); resolve([res.statusCode, undefined]); })
+    .on('error', reject);
+});
+
+test('of the subprotocols offered the first is taken; a list that is none is refused', async () => {
+  for (const [lines, answer] of [
+    [[], [101, undefined]], [['x'], [101, 'x']], [['b, a'], [101, 'b']], [['b\t,a '], [101, 'b']], [['b', 'a'], [101, 'b']],
+    [[''], [400, undefined]], [['a,'], [400, undefined]], [[',a'], [400, undefined]], [['a, a'], [400, undefined]], [['a', 'a'], [400, undefined]], [['a b'], [400, undefined]], [['a, b@c'], [400, undefined]],
+  ]) assert.deepEqual(await offer(lines), answer, JSON.stringify(lines));
+});
+
+for (const transports of [['websocket'], ['polling', 'websocket']]) {
+  test(`a stock client that names subprotocols connects: ${transports}`, async () => {
+    const socket = connect(pod, '4.8.4', { transports, protocols: ['second', 'first'] });
+    await connected(socket);
+    await waitFor(() => socket.io.engine.transport.name === 'websocket', 8_000, 'the upgrade');
+    assert.equal(socket.io.engine.transport.ws.protocol, 'second');
+  });
+}
 
 async function gone(sid) {
   const res = await request(pod, { EIO: '4', transport: 'polling', sid });

@@ -9,6 +9,12 @@ const ioDir = dirname(require.resolve('socket.io'));
 const engine = (file) => require(join(engineDir, file));
 const library = (file) => require(join(ioDir, file));
 
+// Which subprotocol is chosen. The engine makes its WebSocket server anew once it listens.
+function chooses(io, handleProtocols) {
+  const { opts } = io.engine;
+  opts.wsEngine = class extends opts.wsEngine { constructor(more) { super({ ...more, handleProtocols }); } };
+}
+
 export const mutants = {
   // nobody gets in
   'no-connect': (io) => io.use((socket, next) => next(new Error('out'))),
@@ -61,6 +67,8 @@ export const mutants = {
       return real.call(this, packets.map((p) => (typeof p === 'string' ? p.replace('true', 'false').replace('"sid"', '"id"').replace('Invalid', 'Bad').replace('new_message', 'message').replace('token_', '') : p)), opts);
     };
   },
+  'no-subprotocol': (io) => chooses(io, () => false),
+  'last-subprotocol': (io) => chooses(io, (offered) => [...offered].at(-1)),
   'no-cors': (io) => { io.engine.middlewares.length = 0; },
   'no-limits': (io) => { io.engine.opts.maxHttpBufferSize = 1e9; io.engine.ws.options.maxPayload = 1e9; },
   'lets-eio3-in': (io) => { io.engine.opts.allowEIO3 = true; },
