@@ -3,7 +3,6 @@ package middleware
 import (
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -44,17 +43,19 @@ func AccessLog(logger *slog.Logger) gin.HandlerFunc {
 
 // routine are the requests machines make all day.
 func routine(c *gin.Context) bool {
-	switch path := c.FullPath(); path {
+	switch c.FullPath() {
 	case "/healthz", "/readyz", "/metrics":
 		return true
 	default:
-		return realtime(path)
+		return realtime(c)
 	}
 }
 
-// realtime are the transports' own requests. They last as long as a poll, or a
-// connection, which says nothing about how fast the server is.
-func realtime(path string) bool { return strings.HasPrefix(path, "/socket.io/") }
+// Realtime marks the transports' own requests. They last as long as a poll, or
+// a connection, which says nothing about how fast the server is.
+func Realtime() gin.HandlerFunc { return func(c *gin.Context) { c.Set(realtimeKey, true) } }
+
+func realtime(c *gin.Context) bool { return c.GetBool(realtimeKey) }
 
 // other stands for every label value that is not one of the known ones.
 const other = "other"

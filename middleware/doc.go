@@ -16,4 +16,5 @@ type key int
 const (
 	identityKey key = iota
 	requestIDKey
+	realtimeKey
 )

@@ -82,7 +82,7 @@ func SecurityHeaders() gin.HandlerFunc {
 }
 
 func shared(path string) bool {
-	return under(path, "/api") || under(path, "/files") || strings.HasPrefix(path, "/socket.io/socket.io.")
+	return under(path, "/api") || under(path, "/files") || strings.Contains(path, "/socket.io.")
 }
 
 func under(path, folder string) bool { return path == folder || strings.HasPrefix(path, folder+"/") }

@@ -95,7 +95,7 @@ func NewMetrics() *Metrics {
 		ghosts:         f.counter("parley_ghost_sockets_total", "Sockets of dead pods taken out of presence."),
 		mediaErrors:    f.counters("parley_media_errors_total", "File storage operations that failed, by operation.", "op"),
 		requests:       f.counterVec("parley_http_requests_total", "HTTP requests answered.", "route", "method", "status"),
-		requestSeconds: f.histogramVec("parley_http_request_seconds", "Time to answer an HTTP request, /socket.io/ not included.", "route", "method"),
+		requestSeconds: f.histogramVec("parley_http_request_seconds", "Time to answer an HTTP request, Socket.IO not included.", "route", "method"),
 	}
 	return m
 }
@@ -112,7 +112,7 @@ func (m *Metrics) HTTP() gin.HandlerFunc {
 		defer func() {
 			path, verb := route(c), method(c.Request.Method)
 			m.requests.WithLabelValues(path, verb, status(c.Writer.Status())).Inc()
-			if !realtime(path) {
+			if !realtime(c) {
 				m.requestSeconds.WithLabelValues(path, verb).Observe(time.Since(start).Seconds())
 			}
 		}()

@@ -146,7 +146,7 @@ func TestHTTPMetrics(t *testing.T) {
 	r.Use(m.HTTP())
 	r.GET("/api/chats/:chatId", func(c *gin.Context) { c.Status(200) })
 	r.GET("/odd", func(c *gin.Context) { c.Status(799) })
-	r.GET("/socket.io/*any", func(c *gin.Context) { c.Status(200) })
+	r.GET("/socket.io/*any", Realtime(), func(c *gin.Context) { c.Status(200) })
 	serve(r, "GET", "/api/chats/1")
 	serve(r, "GET", "/api/chats/2?x=1")
 	serve(r, "GET", "/socket.io/?EIO=4")

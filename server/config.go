@@ -39,6 +39,7 @@ type Config struct {
 	Port          int    // 0: a free one
 	PublicURL     string // without a trailing slash
 	CORSOrigins   []string
+	SocketIOPath  string // without a trailing slash
 	TrustedNets   []netip.Prefix
 	JWTSecret     string
 	MongoURI      string

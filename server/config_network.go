@@ -69,6 +69,39 @@ func portOK(u *url.URL) bool {
 	return err == nil && n > 0 && n <= 65535
 }
 
+// occupied are the paths that are something else already.
+func occupied() []string {
+	return []string{"/api/messages", "/api/chats", "/api/users", "/files", "/healthz", "/readyz", "/metrics", "/page", "/demo.json"}
+}
+
+// maxSocketPath is more than anybody types, and less than a proxy minds.
+const maxSocketPath = 64
+
+// socketPath is taken with a slash at its end or without, as Node takes it.
+func socketPath(at func(*Config) *string) kind {
+	allowed := `a path such as "/socket.io" or "/chat/ws", of letters, digits, dots, dashes and underscores, that is not at, above or below ` + orList(occupied())
+	return field(at, allowed, func(s string) (string, bool) {
+		s = strings.TrimSuffix(strings.TrimSpace(s), "/")
+		rest, ok := strings.CutPrefix(s, "/")
+		if !ok || len(s) > maxSocketPath {
+			return "", false
+		}
+		for segment := range strings.SplitSeq(rest, "/") {
+			if segment == "" || segment == "." || segment == ".." {
+				return "", false
+			}
+			for i := range len(segment) {
+				if !podIDByte(segment[i]) {
+					return "", false
+				}
+			}
+		}
+		return s, !slices.ContainsFunc(occupied(), func(taken string) bool {
+			return s == taken || strings.HasPrefix(s, taken+"/") || strings.HasPrefix(taken, s+"/")
+		})
+	}, asIs)
+}
+
 func origins(at func(*Config) *[]string) kind {
 	return field(at, `origins as scheme://host[:port], separated by commas, or * alone`, func(s string) ([]string, bool) {
 		var out []string

@@ -73,6 +73,8 @@ func settings() []setting {
 		{name: "DATA_DIR", section: "Storage", def: "./parley-data",
 			meaning: "directory of embedded data, kept files and uploads in progress", kind: directory(func(c *Config) *string { return &c.DataDir })},
 
+		{name: "SOCKETIO_PATH", section: "Clients", def: "/socket.io",
+			meaning: "path of Socket.IO and of the client's bundles", kind: socketPath(func(c *Config) *string { return &c.SocketIOPath })},
 		{name: "ALLOW_EIO3", section: "Clients", def: "false",
 			meaning: "let socket.io-client 2.x in", kind: boolean(func(c *Config) *bool { return &c.AllowEIO3 })},
 		{name: "SOCKETIO_PARSER", section: "Clients", def: ParserJSON,

@@ -46,7 +46,7 @@ func TestDefaults(t *testing.T) {
 	}
 	cfg.PodID = ""
 	want := Config{
-		Host: "127.0.0.1", Port: 3000, Adapter: "redis", Parser: "json", DataDir: "./parley-data",
+		Host: "127.0.0.1", Port: 3000, Adapter: "redis", SocketIOPath: "/socket.io", Parser: "json", DataDir: "./parley-data",
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 		MaxTextBytes: 262144, MaxFileBytes: 26214400, MaxFiles: 10, MaxPayloadBytes: 1000000, MaxUploads: 32,
 		MessagesPerSec: 200, MessagesBurst: 2000, EventsPerSec: 50, ReplayLimit: 200, DrainBatch: 100,
@@ -68,7 +68,7 @@ func TestEverySettingIsAVariableAndAFlag(t *testing.T) {
 		"HOST": "localhost", "PORT": "4000", "PUBLIC_URL": "https://chat.example", "CORS_ORIGIN": "https://a.example",
 		"TRUSTED_PROXIES": "10.0.0.0/8", "JWT_SECRET": secret32, "POD_ID": "pod-7", "MONGODB_URI": "mongodb://db/x",
 		"REDIS_URL": "redis://cache", "SOCKETIO_ADAPTER": "redis-streams", "CLOUDINARY_URL": "cloudinary://1:2@c",
-		"DATA_DIR": "/srv/parley", "ALLOW_EIO3": "true", "SOCKETIO_PARSER": "msgpack", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
+		"DATA_DIR": "/srv/parley", "ALLOW_EIO3": "true", "SOCKETIO_PARSER": "msgpack", "SOCKETIO_PATH": "/ws", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
 	}
 	fields := reflect.TypeFor[Config]()
 	changed := make(map[string]string)
@@ -189,6 +189,10 @@ func TestValues(t *testing.T) {
 		{"LOG_LEVEL=DEBUG", func(c Config) any { return c.LogLevel }, slog.LevelDebug},
 		{"SOCKETIO_ADAPTER=redis-sharded", func(c Config) any { return c.Adapter }, "redis-sharded"},
 		{"SOCKETIO_PARSER=msgpack", func(c Config) any { return c.Parser }, "msgpack"},
+		{"SOCKETIO_PATH= /socket.io/ ", func(c Config) any { return c.SocketIOPath }, "/socket.io"},
+		{"SOCKETIO_PATH=/chat/v1.0/ws", func(c Config) any { return c.SocketIOPath }, "/chat/v1.0/ws"},
+		{"SOCKETIO_PATH=/api/socket.io", func(c Config) any { return c.SocketIOPath }, "/api/socket.io"},
+		{"SOCKETIO_PATH=/apis", func(c Config) any { return c.SocketIOPath }, "/apis"},
 		{"HOST=[::1]", func(c Config) any { return c.Address() }, "[::1]:3000"},
 		{"HOST=::", func(c Config) any { return c.Address() }, "[::]:3000"},
 		{"HOST=pod-1.chat.svc", func(c Config) any { return c.Address() }, "pod-1.chat.svc:3000"},
@@ -230,6 +234,12 @@ func TestRefusedValues(t *testing.T) {
 		{"REDIS_URL", "cache:6379"}, {"REDIS_URL", "http://cache"},
 		{"CLOUDINARY_URL", "https://x"}, {"CLOUDINARY_URL", "cloudinary://"},
 		{"SOCKETIO_ADAPTER", "mongo"}, {"SOCKETIO_PARSER", "xml"}, {"LOG_LEVEL", "trace"}, {"LOG_LEVEL", "info+2"}, {"LOG_FORMAT", "xml"},
+		{"SOCKETIO_PATH", "socket.io"}, {"SOCKETIO_PATH", "/"}, {"SOCKETIO_PATH", "//"}, {"SOCKETIO_PATH", "/a//b"}, {"SOCKETIO_PATH", "/a//"},
+		{"SOCKETIO_PATH", "/a/../b"}, {"SOCKETIO_PATH", "/./a"}, {"SOCKETIO_PATH", "/a b"}, {"SOCKETIO_PATH", "/:a"}, {"SOCKETIO_PATH", "/*a"},
+		{"SOCKETIO_PATH", "/a?b"}, {"SOCKETIO_PATH", "/a%20"}, {"SOCKETIO_PATH", "https://x/socket.io"}, {"SOCKETIO_PATH", "/" + strings.Repeat("x", 64)},
+		{"SOCKETIO_PATH", "/api"}, {"SOCKETIO_PATH", "/api/chats"}, {"SOCKETIO_PATH", "/api/users/ws"}, {"SOCKETIO_PATH", "/files"},
+		{"SOCKETIO_PATH", "/files/ws/"}, {"SOCKETIO_PATH", "/healthz"}, {"SOCKETIO_PATH", "/readyz"}, {"SOCKETIO_PATH", "/metrics"},
+		{"SOCKETIO_PATH", "/page"}, {"SOCKETIO_PATH", "/demo.json"},
 		{"ALLOW_EIO3", "yes"}, {"DATA_DIR", "  "},
 		{"MAX_TEXT_BYTES", "0"}, {"MAX_TEXT_BYTES", "9M"}, {"MAX_FILE_BYTES", "25MB"}, {"MAX_FILE_BYTES", "1.5M"},
 		{"MAX_FILE_BYTES", "17179869185G"}, {"MAX_FILE_BYTES", "-1"}, {"MAX_FILE_BYTES", "M"}, {"MAX_FILE_BYTES", "1e6"},

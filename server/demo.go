@@ -39,7 +39,7 @@ func (s *Server) announce(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	return banner(s.cfg.Out, url, demo)
+	return banner(s.cfg.Out, url, s.cfg.SocketIOPath, demo)
 }
 
 // demo is what the page and the banner need: the chat and a token for each user.
@@ -100,7 +100,11 @@ func (s *Server) demoChat(ctx context.Context) (models.ChatID, error) {
 	return chat.ID, err
 }
 
-func banner(w io.Writer, url string, demo web.Demo) error {
+func banner(w io.Writer, url, socketPath string, demo web.Demo) error {
+	option := ""
+	if socketPath != "/socket.io" {
+		option = fmt.Sprintf("path: %q, ", socketPath)
+	}
 	alice, bob := demo.Users[0].Token, demo.Users[1].Token
 	_, err := fmt.Fprintf(w, `
 Parley is ready: %[1]s   (open it in a browser to try it)
@@ -109,12 +113,12 @@ Parley is ready: %[1]s   (open it in a browser to try it)
   Bob's token    %[3]s
 
 Connect as Bob with any socket.io-client:
-  const socket = io(%[1]q, { auth: { token: "<Bob's token>" } });
+  const socket = io(%[1]q, { %[5]sauth: { token: "<Bob's token>" } });
   socket.on("new_message", (message) => console.log(message));
 
 Send as Alice:
   curl -sS %[1]s/api/messages -H "Authorization: Bearer %[2]s" -F chatId=%[4]s -F type=text -F "textMessage=Hello from curl"
 
-`, url, alice, bob, demo.ChatID)
+`, url, alice, bob, demo.ChatID, option)
 	return err
 }

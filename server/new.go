@@ -107,11 +107,12 @@ func (s *Server) build(ctx context.Context) error {
 		Needed: func(ctx context.Context) (bool, error) { return othersThanParley(ctx, bus, presence) },
 	})
 	s.background = append(s.background, task{"the census", census.Run})
-	bundles, err := web.Bundles("/socket.io/")
+	bundles, err := web.Bundles(cfg.SocketIOPath)
 	if err != nil {
 		return err
 	}
 	s.sockets, err = socketio.New(socketio.Options{
+		Path:         cfg.SocketIOPath,
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
 		MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
 		Msgpack: cfg.Parser == ParserMsgpack, Recovery: cfg.RecoveryWindow > 0,

@@ -37,7 +37,9 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 	r.GET("/readyz", h.Readyz)
 	r.GET("/metrics", gin.WrapH(s.metrics.Handler()))
 
-	r.Any("/socket.io/*any", gin.WrapH(s.sockets.Handler()))
+	// Clients with addTrailingSlash: false ask for the path itself.
+	r.Any(s.cfg.SocketIOPath, middleware.Realtime(), gin.WrapH(s.sockets.Handler()))
+	r.Any(s.cfg.SocketIOPath+"/*any", middleware.Realtime(), gin.WrapH(s.sockets.Handler()))
 
 	if s.files != nil {
 		r.GET("/files/:name", gin.WrapH(s.files))
@@ -49,7 +51,7 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 		if s.cfg.Parser == ParserMsgpack {
 			client = "socket.io.msgpack.min.js"
 		}
-		page, err := web.Page(client)
+		page, err := web.Page(s.cfg.SocketIOPath + "/" + client)
 		if err != nil {
 			return nil, err
 		}

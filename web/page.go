@@ -45,9 +45,9 @@ type pageFile struct {
 }
 
 // Page serves the page to try Parley with at "/" and its parts below "/page/".
-// It needs /demo.json, /api, /files and /socket.io on the same origin. client
-// is the file below /socket.io/ that it loads.
-func Page(client string) (http.Handler, error) {
+// It needs /demo.json, /api, /files and Socket.IO on the same origin. bundle is
+// the path of the client it loads, beside which it expects the transports.
+func Page(bundle string) (http.Handler, error) {
 	files := make(map[string]pageFile)
 	err := fs.WalkDir(pageFiles, "page", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -64,7 +64,7 @@ func Page(client string) (http.Handler, error) {
 		where := "/" + name
 		if name == "page/index.html" {
 			where = "/"
-			body = bytes.Replace(body, []byte("/socket.io/socket.io.js"), []byte("/socket.io/"+client), 1)
+			body = bytes.Replace(body, []byte("/socket.io/socket.io.js"), []byte(bundle), 1)
 		}
 		sum := sha256.Sum256(body)
 		files[where] = pageFile{mediaType, `"` + hex.EncodeToString(sum[:12]) + `"`, body}

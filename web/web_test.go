@@ -26,7 +26,7 @@ func newBundles(t *testing.T) http.Handler {
 
 func newPage(t *testing.T) http.Handler {
 	t.Helper()
-	h, err := Page("socket.io.js")
+	h, err := Page("/socket.io/socket.io.js")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,6 +210,30 @@ func TestPage(t *testing.T) {
 	}
 	if w := ask(h, http.MethodPost, "/"); w.Code != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", w.Code)
+	}
+}
+
+// Where Socket.IO is elsewhere, the page loads its client, and with that its
+// transports, from there.
+func TestPageOfAnotherPath(t *testing.T) {
+	h, err := Page("/chat/ws/socket.io.msgpack.min.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := ask(h, http.MethodGet, "/").Body.String()
+	if !strings.Contains(body, `<script id="client" src="/chat/ws/socket.io.msgpack.min.js" defer>`) || strings.Contains(body, "/socket.io/") {
+		t.Error(body)
+	}
+	bundles, err := Bundles("/chat/ws")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]int{
+		"/chat/ws/socket.io.js": 200, "/chat/ws/socket.io.js.map": 200, "/socket.io/socket.io.js": 404, "/chat/socket.io.js": 404,
+	} {
+		if w := ask(bundles, http.MethodGet, path); w.Code != want {
+			t.Errorf("%s: %d", path, w.Code)
+		}
 	}
 }
 

@@ -13,11 +13,11 @@ import (
 	"parley/models"
 )
 
-// Handler serves everything below /socket.io.
+// Handler serves everything at Path and below it.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	file := strings.Trim(strings.TrimPrefix(r.URL.Path, enginePathPrefix), "/")
+	file := strings.Trim(strings.TrimPrefix(r.URL.Path, s.opts.Path), "/")
 	if file != "" {
 		if s.opts.Assets != nil {
 			s.opts.Assets.ServeHTTP(w, r)

@@ -13,6 +13,7 @@ import (
 
 // Options says how a Server behaves. The zero value of a field is its default.
 type Options struct {
+	Path             string        // "/socket.io": where the transports and the Assets are
 	PingInterval     time.Duration // 25 s
 	PingTimeout      time.Duration // 20 s
 	ConnectTimeout   time.Duration // 10 s: how long a connection may go without a CONNECT
@@ -49,7 +50,7 @@ type Options struct {
 	MessageID func(event string, args []any) (models.MessageID, bool)
 	// ClientIP says who sent a request; nil for the peer of the connection.
 	ClientIP func(*http.Request) string
-	// Assets serves what is asked for below /socket.io/ by a file name; nil
+	// Assets serves what is asked for below Path by a file name; nil
 	// answers 404.
 	Assets http.Handler
 
@@ -91,23 +92,22 @@ const (
 	backlogQuiet = 30 * time.Second // how long a backlog message is not sent again live
 	// seenWindow is how far a departure's Seen goes back from its At: 10 s, and
 	// 5 s for pods whose clocks differ.
-	seenWindow       = 15 * time.Second
-	maxSeen          = 2000
-	maxGiven         = 200                    // messages of a backlog remembered for good
-	maxRecent        = 512                    // new_message ids remembered for one room
-	minRecent        = 32                     // … of which so many however old
-	settleTimeout    = 100 * time.Millisecond // for a write that is under way when a socket leaves
-	ghostAfter       = time.Second            // how long the library may take to notice a closed connection
-	leaversAtOnce    = 64
-	leaveTimeout     = 30 * time.Second
-	clusterTimeout   = 5 * time.Second
-	pollIOTimeout    = 30 * time.Second // one polling body in, or one answer out
-	closeFrameWait   = 50 * time.Millisecond
-	reasonLost       = "connection lost"
-	reasonPing       = "ping timeout"
-	reasonClient     = "client namespace disconnect"
-	reasonServer     = "server namespace disconnect"
-	enginePathPrefix = "/socket.io"
+	seenWindow     = 15 * time.Second
+	maxSeen        = 2000
+	maxGiven       = 200                    // messages of a backlog remembered for good
+	maxRecent      = 512                    // new_message ids remembered for one room
+	minRecent      = 32                     // … of which so many however old
+	settleTimeout  = 100 * time.Millisecond // for a write that is under way when a socket leaves
+	ghostAfter     = time.Second            // how long the library may take to notice a closed connection
+	leaversAtOnce  = 64
+	leaveTimeout   = 30 * time.Second
+	clusterTimeout = 5 * time.Second
+	pollIOTimeout  = 30 * time.Second // one polling body in, or one answer out
+	closeFrameWait = 50 * time.Millisecond
+	reasonLost     = "connection lost"
+	reasonPing     = "ping timeout"
+	reasonClient   = "client namespace disconnect"
+	reasonServer   = "server namespace disconnect"
 )
 
 func (o Options) withDefaults() (Options, error) {
@@ -124,6 +124,9 @@ func (o Options) withDefaults() (Options, error) {
 	// What a socket saw before it fell silent is asked for once the silence was
 	// noticed, which takes a ping interval and a ping timeout.
 	o.RememberFor = max(o.RememberFor, seenWindow+o.PingInterval+o.PingTimeout+5*time.Second)
+	if o.Path == "" {
+		o.Path = "/socket.io"
+	}
 	if o.MaxPayload <= 0 {
 		o.MaxPayload = 1_000_000
 	}

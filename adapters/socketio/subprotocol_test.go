@@ -60,3 +60,16 @@ func TestSubprotocolIsAnswered(t *testing.T) {
 		t.Errorf("one offered twice: %v %v", res, err)
 	}
 }
+
+// A pod serves where it is told to, and tells other pods so.
+func TestPath(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, func(o *Options) { o.Path = "/chat/ws" }, chat).start()
+	for target, want := range map[string]int{
+		"/chat/ws/?EIO=4&transport=polling": 200, "/chat/ws?EIO=4&transport=polling": 200, "/chat/ws/nothing.js": 404, "/socket.io/?EIO=4&transport=polling": 404,
+	} {
+		if status, body := get(t, p.http.URL+target); status != want {
+			t.Errorf("%s: %d %s", target, status, body)
+		}
+	}
+}

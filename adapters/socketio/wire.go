@@ -112,7 +112,7 @@ func describe(m *member, rooms []string) cluster.Socket {
 		ID: m.id, Rooms: rooms, Data: m.socket.Data(),
 		Handshake: map[string]any{
 			"headers": headers, "time": jsTime(h.Issued), "address": hostOf(h.Address), "xdomain": h.Xdomain,
-			"secure": h.Secure, "issued": h.Issued, "url": enginePathPrefix + "/", "query": query,
+			"secure": h.Secure, "issued": h.Issued, "url": m.server.opts.Path + "/", "query": query,
 			"auth": map[string]any{},
 		},
 	}

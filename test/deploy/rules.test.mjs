@@ -88,6 +88,15 @@ for (const { name, start, skip } of balancers) {
       assert.equal(seen().length, 0);
     });
 
+    test('Socket.IO is reached with a slash at its end and without, and a post with one has an upload\'s room', { timeout: 20_000 }, async () => {
+      const { lb, seen } = await parts();
+      for (const path of ['/socket.io/?EIO=4&transport=polling', '/socket.io?EIO=4&transport=polling']) {
+        assert.equal((await send(lb.url, { path })).status, 200, path);
+        assert.ok(seen().some((req) => req.url === path), path);
+      }
+      for (const path of ['/api/messages', '/api/messages/']) assert.equal((await send(lb.url, { method: 'POST', path, body: 'x'.repeat(2_000_000) })).status, 200, path);
+    });
+
     test('connections to the pods are used again', { timeout: 20_000 }, async () => {
       const { lb, seen } = await parts();
       const client = new http.Agent({ keepAlive: true, maxSockets: 1 });

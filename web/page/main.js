@@ -11,7 +11,7 @@ function say(text) {
 }
 
 async function start() {
-  if (!globalThis.io) return say('The Socket.IO client did not load from /socket.io/socket.io.js.');
+  if (!globalThis.io) return say(`The Socket.IO client did not load from ${new URL(document.getElementById('client').src).pathname}.`);
   const demo = new Demo();
   try {
     await demo.load();

@@ -17,6 +17,7 @@ export class Session extends EventTarget {
     super();
     this.demo = demo;
     this.socket = globalThis.io({
+      path: new URL('.', document.getElementById('client').src).pathname, // the transports are where the client came from
       auth: (give) => give({ token: demo.token(userId) }),
       autoConnect: false,
       forceNew: true, // two users in one page are two connections

@@ -27,6 +27,7 @@ export async function startControl(env) {
   const io = new Server(server, {
     pingInterval: ms(env.PING_INTERVAL, 25_000), pingTimeout: ms(env.PING_TIMEOUT, 20_000), connectTimeout: ms(env.CONNECT_TIMEOUT, 45_000),
     allowEIO3: env.ALLOW_EIO3 === 'true', cors: !env.CORS_ORIGIN || env.CORS_ORIGIN === '*' ? { origin: '*' } : { origin: env.CORS_ORIGIN.split(','), credentials: true },
+    path: env.SOCKETIO_PATH ?? '/socket.io', addTrailingSlash: false, // which serves clients with and without
     ...(env.SOCKETIO_PARSER === 'msgpack' ? { parser: createRequire(import.meta.url)('socket.io-msgpack-parser') } : {}),
   });
   mutate(io, process.env.CONFORMANCE_MUTANT);
