@@ -71,12 +71,23 @@ type errorJSON struct {
 
 func errorOf(e *models.Error) errorJSON { return errorJSON{e.Code, e.Message} }
 
-// NotFound answers a path that does not exist.
+// NotFound answers a path that does not exist. "OPTIONS *" asks whether there is
+// a server at all.
 func (h *Handlers) NotFound(c *gin.Context) {
+	if c.Request.Method == http.MethodOptions && c.Request.RequestURI == "*" {
+		c.AbortWithStatus(http.StatusNoContent)
+		return
+	}
 	h.Fail(c, models.Refuse(models.CodeNotFound, "there is nothing at this path"))
 }
 
-// MethodNotAllowed answers a method the path does not have.
+// MethodNotAllowed answers a method the path does not have; the router has put
+// those it has into Allow, which is all that OPTIONS asks for.
 func (h *Handlers) MethodNotAllowed(c *gin.Context) {
+	if c.Request.Method == http.MethodOptions {
+		c.Header("Allow", c.Writer.Header().Get("Allow")+", OPTIONS")
+		c.AbortWithStatus(http.StatusNoContent)
+		return
+	}
 	h.Fail(c, models.Refuse(models.CodeMethodNotAllowed, "this path does not have this method"))
 }

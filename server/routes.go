@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -19,6 +20,7 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
+	r.RedirectTrailingSlash = false // answered past all middleware; TrailingSlash serves them
 	if err := r.SetTrustedProxies(s.cfg.TrustedProxies()); err != nil {
 		return nil, fmt.Errorf("TRUSTED_PROXIES: %w", err)
 	}
@@ -30,20 +32,19 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 		s.metrics.HTTP(),
 		middleware.Recover(s.log, s.metrics, h.Fail),
 		middleware.SecurityHeaders(),
-		middleware.CORS(s.cfg.CORSOrigins),
+		middleware.CORS(s.cfg.CORSOrigins, s.unshared),
 	)
 
-	r.GET("/healthz", h.Healthz)
-	r.GET("/readyz", h.Readyz)
-	r.GET("/metrics", gin.WrapH(s.metrics.Handler()))
+	read(r, "/healthz", h.Healthz)
+	read(r, "/readyz", h.Readyz)
+	read(r, "/metrics", gin.WrapH(s.metrics.Handler()))
 
 	// Clients with addTrailingSlash: false ask for the path itself.
 	r.Any(s.cfg.SocketIOPath, middleware.Realtime(), gin.WrapH(s.sockets.Handler()))
 	r.Any(s.cfg.SocketIOPath+"/*any", middleware.Realtime(), gin.WrapH(s.sockets.Handler()))
 
 	if s.files != nil {
-		r.GET("/files/:name", gin.WrapH(s.files))
-		r.HEAD("/files/:name", gin.WrapH(s.files))
+		read(r, "/files/:name", gin.WrapH(s.files))
 	}
 
 	if s.demonstrates() {
@@ -55,20 +56,20 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 		if err != nil {
 			return nil, err
 		}
-		r.GET("/demo.json", s.demoJSON(h))
-		r.GET("/", gin.WrapH(page))
-		r.GET("/page/*file", gin.WrapH(page))
+		read(r, "/demo.json", s.demoJSON(h))
+		read(r, "/", gin.WrapH(page))
+		read(r, "/page/*file", gin.WrapH(page))
 	}
 
 	api := r.Group("/api", s.refuseWhileDraining(h), middleware.RequireUser(s.tokens, h.Fail))
 	api.POST("/messages", middleware.RateLimit(middleware.NewRateLimiter(s.cfg.MessagesPerSec, s.cfg.MessagesBurst, time.Now), h.Fail), h.PostMessage)
-	api.GET("/chats", h.ListChats)
+	read(api, "/chats", h.ListChats)
 	api.POST("/chats", h.CreateChat)
 	api.POST("/chats/:chatId/participants", h.AddParticipant)
 	api.POST("/chats/:chatId/participants/:userId", h.AddParticipant)
 	api.DELETE("/chats/:chatId/participants/:userId", h.RemoveParticipant)
-	api.GET("/chats/:chatId/messages", h.History)
-	api.GET("/users/:userId/online", h.Online)
+	read(api, "/chats/:chatId/messages", h.History)
+	read(api, "/users/:userId/online", h.Online)
 
 	s.sockets.OnConnect(func(ctx context.Context, d *socketio.Door) (socketio.Welcome, error) {
 		who, backlog, err := h.Connect(ctx, d)
@@ -77,5 +78,31 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 	s.sockets.OnDisconnect(h.Disconnect)
 	s.sockets.On("typing", s.limited(h, h.Typing))
 	s.sockets.On("mark_read", s.limited(h, h.MarkRead))
-	return r, nil
+	return middleware.TrailingSlash(r, s.named), nil
+}
+
+// named are the paths whose last part is the name of a file, which has no slash
+// at its end on Express either, and the transports, which take both.
+func (s *Server) named(path string) bool {
+	for _, folder := range []string{"/files/", "/page/", s.cfg.SocketIOPath + "/"} {
+		if strings.HasPrefix(path, folder) {
+			return true
+		}
+	}
+	return false
+}
+
+// read serves HEAD wherever it serves GET; net/http leaves the body out.
+func read(r gin.IRoutes, path string, handlers ...gin.HandlerFunc) {
+	r.Match([]string{http.MethodGet, http.MethodHead}, path, handlers...)
+}
+
+// unshared are the paths CORS leaves alone: the transports answer for
+// themselves, the metrics are for the inside, and the page keeps its tokens.
+func (s *Server) unshared(path string) bool {
+	switch path {
+	case s.cfg.SocketIOPath, s.cfg.SocketIOPath + "/", "/metrics", "/demo.json":
+		return true
+	}
+	return false
 }
