@@ -20,6 +20,7 @@ type Metrics struct {
 	stored, replayed           prometheus.Counter
 	send                       prometheus.Histogram
 	dropped                    counters
+	unspoken                   prometheus.Gauge
 	sockets                    prometheus.Gauge
 	opened                     prometheus.Counter
 	closed, cut                counters
@@ -73,6 +74,7 @@ func NewMetrics() *Metrics {
 		replayed:   f.counter("parley_messages_replayed_total", "Messages sent again to users who had been away."),
 		send:       f.histogram("parley_send_seconds", "Time from an accepted post to its messages being stored and emitted."),
 		dropped:    f.counters("parley_dropped_total", "Work given up, by reason.", "reason"),
+		unspoken:   f.gauge("parley_connections_unspoken", "Connections open without a byte so far."),
 		sockets:    f.gauge("parley_sockets", "Sockets connected to this pod."),
 		opened:     f.counter("parley_sockets_opened_total", "Sockets let in."),
 		closed:     f.counters("parley_sockets_closed_total", "Sockets that left, by reason.", "reason"),

@@ -16,6 +16,11 @@ func (m *Metrics) Sent(d time.Duration) { m.send.Observe(d.Seconds()) }
 // Dropped counts work given up.
 func (m *Metrics) Dropped(reason string) { m.dropped.inc(reason) }
 
+// What package listen tells.
+
+// Unspoken is the number of connections without a byte so far.
+func (m *Metrics) Unspoken(n int) { m.unspoken.Set(float64(n)) }
+
 // What package socketio tells.
 
 // SocketOpened counts a socket that was let in.

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/adapters/listen"
 	"parley/adapters/socketio"
 	"parley/adapters/token"
 	"parley/middleware"
@@ -73,7 +74,7 @@ func (s *Server) onClose(name string, f func(ctx context.Context) error) {
 // Run listens and serves until ctx ends, then shuts down: readiness goes red,
 // what was taken is finished, clients are sent off, everything is closed.
 func (s *Server) Run(ctx context.Context) error {
-	listener, err := net.Listen("tcp", s.cfg.Address())
+	listener, err := s.listen(ctx)
 	if err != nil {
 		return errors.Join(fmt.Errorf("cannot listen: %w", err), s.close())
 	}
@@ -81,8 +82,8 @@ func (s *Server) Run(ctx context.Context) error {
 		Handler: s.handler,
 		// No WriteTimeout: it would cut long polls. Bodies have deadlines of
 		// their own.
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       2 * time.Minute, // longer than balancers keep theirs
 		MaxHeaderBytes:    64 << 10,
 		// "OPTIONS *" would be answered past all middleware.
 		DisableGeneralOptionsHandler: true,
@@ -101,6 +102,22 @@ func (s *Server) Run(ctx context.Context) error {
 		s.log.Error("the HTTP server stopped", "error", err)
 	}
 	return errors.Join(err, s.shutdown(httpServer, tasks))
+}
+
+// headerTimeout is what the headers of a request may take from their first byte on.
+const headerTimeout = 10 * time.Second
+
+func (s *Server) listen(ctx context.Context) (net.Listener, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", s.cfg.Address())
+	if err != nil {
+		return nil, err
+	}
+	tcp, ok := listener.(*net.TCPListener)
+	if !ok {
+		return nil, errors.Join(errors.New("not a TCP listener"), listener.Close())
+	}
+	return listen.Wrap(tcp, listen.Options{Headers: headerTimeout, Logger: s.log, Metrics: s.metrics, Now: time.Now}), nil
 }
 
 // baseURL is where a client on this machine reaches the address.

@@ -1,14 +1,25 @@
-// HTTP as browsers, balancers and monitors speak it: preflights, slashes and HEAD. Contract 4.
+// HTTP as browsers, balancers and monitors speak it: preflights, slashes, HEAD, and connections opened ahead. Contract 4 and 7.
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import http from 'node:http';
 import { test } from 'node:test';
 import { api, multipart } from './harness/http.mjs';
 import { objectId } from './harness/models.mjs';
 import { token } from './harness/token.mjs';
+import { waitFor } from './harness/wait.mjs';
 import { useWorld } from './harness/world.mjs';
 
 const app = 'https://app.example.com';
-const w = useWorld({ pods: 1, env: { CORS_ORIGIN: app } });
+const w = useWorld({ pods: 1, env: { CORS_ORIGIN: app } }, () => { ahead.silent = open(); ahead.slow = open(); ahead.slow.socket.write('GET /healthz HTTP/1.1\r\nHos'); });
+
+// A connection without a byte so far.
+const ahead = {};
+function open() {
+  const { hostname, port } = new URL(w.pods[0].url);
+  const c = { socket: connect(port, hostname), text: '', at: performance.now() };
+  c.socket.on('data', (d) => { c.text += d; }).on('error', (err) => { c.error = err; }).on('close', () => { c.closed = performance.now(); });
+  return c;
+}
 
 // fetch sends no preflight of its own making.
 const ask = (method, path, headers = {}, body) => new Promise((resolve, reject) => {
@@ -68,4 +79,25 @@ test('OPTIONS says what there is', { timeout: 10_000 }, async () => {
   assert.deepEqual(await ask('OPTIONS', '/healthz').then((r) => [r.status, r.headers.allow]), [204, 'GET, HEAD, OPTIONS']);
   assert.equal((await ask('OPTIONS', '/nothing')).status, 404);
   assert.equal((await ask('OPTIONS', '*')).status, 204);
+});
+
+// Balancers keep connections in reserve for up to a minute; headers that have begun have ten seconds.
+test('a connection opened ahead serves after a minute, one with slow headers is cut', { timeout: 120_000 }, async () => {
+  const { silent, slow } = ahead;
+  await waitFor(() => slow.closed, 40_000, 'the slow headers to be cut');
+  assert.ok(slow.closed - slow.at >= 9_000, `after ${slow.closed - slow.at} ms`);
+  await waitFor(() => performance.now() - silent.at > 61_000 || silent.closed, 70_000, 'a minute');
+  assert.equal(silent.closed, undefined, `closed after ${silent.closed - silent.at} ms`);
+  silent.socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+  await waitFor(() => silent.text.startsWith('HTTP/1.1 200 OK') || silent.closed, 10_000, () => `an answer; ${JSON.stringify([silent.text, silent.error])}`);
+  assert.match(silent.text, /^HTTP\/1.1 200 OK/);
+  silent.socket.destroy();
+});
+
+test('connections without a byte are counted', { timeout: 20_000 }, async () => {
+  const count = async () => Number((await (await fetch(`${w.pods[0].url}/metrics`)).text()).match(/^parley_connections_unspoken (\d+)/m)[1]);
+  const all = Array.from({ length: 20 }, open);
+  await waitFor(async () => await count() >= 20, 10_000, 'twenty');
+  for (const c of all) c.socket.destroy();
+  await waitFor(async () => await count() < 20, 10_000, 'them to go');
 });

@@ -1,0 +1,49 @@
+package listen
+
+import (
+	"container/list"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// conn is a TCP connection in all it can do (files are sent by the kernel), but
+// for the deadline of its first byte.
+type conn struct {
+	*net.TCPConn
+	listener *Listener
+	since    time.Time
+	until    time.Time // for the first byte; fixed once it was accepted
+	spoke    atomic.Bool
+
+	// Guarded by listener.mu.
+	at     *list.Element // nil once it has spoken or is closed
+	placed bool
+}
+
+// SetReadDeadline is called by the HTTP server before the first byte with a time
+// that counts from the accept; what it means is the time for the headers, which
+// counts from their first byte.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	if !c.spoke.Load() && (t.IsZero() || t.After(c.since)) {
+		t = c.until
+	}
+	return c.TCPConn.SetReadDeadline(t)
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if n > 0 && !c.spoke.Load() {
+		c.spoke.Store(true)
+		c.listener.leave(c)
+		if derr := c.TCPConn.SetReadDeadline(c.listener.opts.Now().Add(c.listener.opts.Headers)); derr != nil && err == nil {
+			err = derr
+		}
+	}
+	return n, err
+}
+
+func (c *conn) Close() error {
+	c.listener.leave(c)
+	return c.TCPConn.Close()
+}
