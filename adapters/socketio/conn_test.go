@@ -112,6 +112,32 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
+// Years after 2262 are no number of nanoseconds.
+func TestFarExpiryIsFar(t *testing.T) {
+	t.Parallel()
+	for name, at := range map[string]time.Time{
+		"2263":                     time.Date(2263, 1, 1, 0, 0, 0, 0, time.UTC),
+		"9999":                     time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC),
+		"milliseconds for seconds": time.Unix(time.Now().UnixMilli(), 0),
+		"all an int64 holds":       time.Unix(1<<62, 0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPod(t, nil, chat)
+			p.s.OnConnect(func(_ context.Context, d *Door) (Welcome, error) {
+				d.Identify("u")
+				return Welcome{UserID: "u", ExpiresAt: at}, nil
+			})
+			p.start()
+			p.dial().connect("u")
+			p.s.sweepMembers(time.Now(), ghostAfter)
+			if n := p.counts.get(func() int { return p.counts.cut[cutTokenExpired] }); n != 0 {
+				t.Errorf("%d cuts", n)
+			}
+		})
+	}
+}
+
 func TestPingTimeout(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, func(o *Options) { o.PingInterval, o.PingTimeout = 100*time.Millisecond, 300*time.Millisecond }, chat).start()

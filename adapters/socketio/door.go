@@ -203,7 +203,7 @@ func (s *Server) letIn(m *member, w Welcome) error {
 		return models.Internal(errors.New("panic while encoding the backlog"))
 	}
 	if !w.ExpiresAt.IsZero() {
-		m.expires.Store(w.ExpiresAt.UnixNano())
+		m.expires.Store(&w.ExpiresAt)
 	}
 	now := s.opts.Now()
 	m.mu.Lock()

@@ -57,9 +57,9 @@ type member struct {
 	let   atomic.Bool
 	known chan struct{}
 
-	disconnected atomic.Pointer[string] // the library's reason
-	kicked       atomic.Int32           // told to go while at the door
-	expires      atomic.Int64           // unix ns; 0 for never
+	disconnected atomic.Pointer[string]    // the library's reason
+	kicked       atomic.Int32              // told to go while at the door
+	expires      atomic.Pointer[time.Time] // nil for never; a time, as a number of it may wrap
 
 	mu      sync.Mutex // guards the rest; taken inside index.mu, never around it
 	gated   bool

@@ -48,12 +48,18 @@ func (s *Server) sweepMembers(now time.Time, patience time.Duration) {
 				m.link.closed()
 				m.socket.Disconnect(false) // leaves by way of the adapter
 			}
-		case m.expires.Load() != 0 && m.expires.Load() <= now.UnixNano():
+		case m.expired(now):
 			m.link.cut(cutTokenExpired)
 		default:
 			m.forget(now)
 		}
 	}
+}
+
+// expired says whether the member's token has ended.
+func (m *member) expired(now time.Time) bool {
+	at := m.expires.Load()
+	return at != nil && !now.Before(*at)
 }
 
 func (s *Server) sweepLinks(now time.Time) {
