@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/FerretDB/FerretDB v1.24.0
+	github.com/MicahParks/jwkset v0.11.0
 	github.com/alicebob/miniredis/v2 v2.40.0
 	github.com/cloudinary/cloudinary-go/v2 v2.16.1
 	github.com/gabriel-vasile/mimetype v1.4.16

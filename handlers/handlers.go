@@ -24,7 +24,7 @@ type Spool interface {
 
 // Verifier says whom a token speaks for.
 type Verifier interface {
-	Verify(raw any, present bool) (models.Identity, error)
+	Verify(ctx context.Context, raw any, present bool) (models.Identity, error)
 }
 
 // Options are what Handlers are made of.

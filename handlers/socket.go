@@ -23,7 +23,8 @@ type Socket interface {
 // Connect authenticates a handshake and lets the socket in; the backlog is what
 // it is sent first.
 func (h *Handlers) Connect(ctx context.Context, door Door) (who models.Identity, backlog []models.Event, err error) {
-	who, err = h.Verifier.Verify(door.Token())
+	token, present := door.Token()
+	who, err = h.Verifier.Verify(ctx, token, present)
 	if err != nil {
 		return who, nil, err
 	}

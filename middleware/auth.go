@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"context"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -11,14 +12,14 @@ import (
 // Verifier says whom a token speaks for. raw is what was sent in its place;
 // present is false where nothing was. REST and the handshake share one.
 type Verifier interface {
-	Verify(raw any, present bool) (models.Identity, error)
+	Verify(ctx context.Context, raw any, present bool) (models.Identity, error)
 }
 
 // RequireUser lets only requests with a valid bearer token through.
 func RequireUser(v Verifier, fail Fail) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		raw, present := bearer(c.Request.Header.Values("Authorization"))
-		identity, err := v.Verify(raw, present)
+		identity, err := v.Verify(c.Request.Context(), raw, present)
 		if err != nil {
 			fail(c, err)
 			c.Abort()

@@ -58,6 +58,7 @@ func TestMetricsCount(t *testing.T) {
 	m.RedisLatency("add", 2*time.Second)
 	m.PodReaped(6)
 	m.MediaError("keep")
+	m.KeysFetched("failed")
 	got := scrape(t, m)
 	for sample, want := range map[string]string{
 		"parley_messages_stored_total":                             "3",
@@ -85,6 +86,7 @@ func TestMetricsCount(t *testing.T) {
 		"parley_ghost_sockets_total":                               "6",
 		"parley_pods_reaped_total":                                 "1",
 		`parley_media_errors_total{op="keep"}`:                     "1",
+		`parley_token_keys_fetched_total{outcome="failed"}`:        "1",
 	} {
 		if got[sample] != want {
 			t.Errorf("%s = %q, want %s", sample, got[sample], want)

@@ -83,3 +83,8 @@ func (m *Metrics) PodReaped(n int) {
 
 // MediaError counts an operation that failed.
 func (m *Metrics) MediaError(op string) { m.mediaErrors.inc(op) }
+
+// What package token tells.
+
+// KeysFetched counts a request for the keys of the tokens.
+func (m *Metrics) KeysFetched(outcome string) { m.keysFetched.inc(outcome) }

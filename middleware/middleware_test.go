@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -52,7 +53,7 @@ func serve(r http.Handler, method, target string, headers ...string) *httptest.R
 // tokens verifies "good" as alice's and refuses the rest.
 type tokens struct{}
 
-func (tokens) Verify(raw any, present bool) (models.Identity, error) {
+func (tokens) Verify(_ context.Context, raw any, present bool) (models.Identity, error) {
 	text, ok := raw.(string)
 	switch {
 	case !present:

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"crypto"
 	"io"
 	"log/slog"
 	"net"
@@ -42,6 +43,13 @@ type Config struct {
 	SocketIOPath  string // without a trailing slash
 	TrustedNets   []netip.Prefix
 	JWTSecret     string
+	JWTAlgorithms []string
+	JWTPublicKey  string // PEM, or the name of a file of it
+	JWTKeySetURL  string
+	JWTUserClaim  string
+	JWTIssuers    []string
+	JWTAudiences  []string
+	JWTLeeway     time.Duration
 	MongoURI      string
 	RedisURL      string
 	Adapter       string
@@ -80,7 +88,8 @@ type Config struct {
 	// setting: main decides.
 	Out io.Writer
 
-	secretsFromFlags []string // names of flags, for Warnings
+	publicKey        crypto.PublicKey // what JWTPublicKey holds
+	secretsFromFlags []string         // names of flags, for Warnings
 }
 
 // EmbeddedMongo says that the database runs inside this process.
@@ -115,9 +124,7 @@ func (c Config) AnyOrigin() bool { return len(c.CORSOrigins) == 1 && c.CORSOrigi
 // sentence each, without secret values.
 func (c Config) Warnings() []string {
 	var out []string
-	if c.JWTSecret != "" && len(c.JWTSecret) < minSecretBytes {
-		out = append(out, "JWT_SECRET is shorter than 32 bytes: whoever has one token can guess it and sign any other")
-	}
+	out = append(out, c.tokenWarnings()...)
 	for _, flag := range c.secretsFromFlags {
 		out = append(out, flag+" holds a secret that every process on this machine can read from the command line; use the environment variable")
 	}

@@ -49,6 +49,7 @@ func Load(args, environ []string) (Config, error) {
 		}
 	}
 	problems = append(problems, cfg.contradictions(given)...)
+	problems = append(problems, cfg.tokenKeys(given)...)
 	if len(problems) > 0 {
 		return Config{}, &ConfigError{Problems: problems}
 	}
@@ -64,9 +65,6 @@ func Load(args, environ []string) (Config, error) {
 // contradictions are values that are fine alone and not together.
 func (c Config) contradictions(given map[string]bool) []string {
 	var out []string
-	if !given["JWT_SECRET"] && (given["MONGODB_URI"] || given["REDIS_URL"]) {
-		out = append(out, "JWT_SECRET is not set: it is required as soon as MONGODB_URI or REDIS_URL is set")
-	}
 	if c.Adapter == AdapterSharded && !given["REDIS_URL"] {
 		out = append(out, "SOCKETIO_ADAPTER is redis-sharded but REDIS_URL is not set: the embedded server has no sharded channels; set REDIS_URL or use redis")
 	}

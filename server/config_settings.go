@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"parley/adapters/token"
 )
 
 // setting is one row of the table everything about configuration is made from:
@@ -58,7 +60,21 @@ func settings() []setting {
 			meaning: "proxies whose X-Forwarded-For is believed", kind: networks(func(c *Config) *[]netip.Prefix { return &c.TrustedNets })},
 
 		{name: "JWT_SECRET", section: "Identity", defNote: "none; a random one when both databases are embedded", secret: true,
-			meaning: "key of the tokens (HS256), 32 bytes or more", kind: secret(func(c *Config) *string { return &c.JWTSecret })},
+			meaning: "key of tokens signed by HS algorithms, 32 bytes or more", kind: secret(func(c *Config) *string { return &c.JWTSecret })},
+		{name: "JWT_ALGORITHMS", section: "Identity", def: "HS256",
+			meaning: "how tokens may be signed", kind: algorithms(func(c *Config) *[]string { return &c.JWTAlgorithms })},
+		{name: "JWT_PUBLIC_KEY", section: "Identity", defNote: "none",
+			meaning: "key of tokens signed by RS, PS, ES algorithms and EdDSA", kind: pemOrFile(func(c *Config) *string { return &c.JWTPublicKey })},
+		{name: "JWT_JWKS_URL", section: "Identity", defNote: "none",
+			meaning: "where the keys of such tokens are published, instead", kind: keySetURL(func(c *Config) *string { return &c.JWTKeySetURL })},
+		{name: "JWT_USER_CLAIM", section: "Identity", def: token.DefaultClaim,
+			meaning: "claim that names the user; dots lead into objects where no claim is called so", kind: claim(func(c *Config) *string { return &c.JWTUserClaim })},
+		{name: "JWT_ISSUER", section: "Identity", defNote: "any, and none",
+			meaning: "what a token's iss must be one of", kind: texts(func(c *Config) *[]string { return &c.JWTIssuers })},
+		{name: "JWT_AUDIENCE", section: "Identity", defNote: "any, and none",
+			meaning: "what a token's aud must have one of", kind: texts(func(c *Config) *[]string { return &c.JWTAudiences })},
+		{name: "JWT_LEEWAY", section: "Identity", def: "0s",
+			meaning: "how wrong clocks may be: added to exp, taken from nbf", kind: leeway(func(c *Config) *time.Duration { return &c.JWTLeeway })},
 		{name: "POD_ID", section: "Identity", defNote: "host name and 8 random hex digits",
 			meaning: "name of this process among its peers; no two may share one", kind: podID(func(c *Config) *string { return &c.PodID })},
 

@@ -46,7 +46,8 @@ func TestDefaults(t *testing.T) {
 	}
 	cfg.PodID = ""
 	want := Config{
-		Host: "127.0.0.1", Port: 3000, Adapter: "redis", SocketIOPath: "/socket.io", Parser: "json", DataDir: "./parley-data",
+		Host: "127.0.0.1", Port: 3000, JWTAlgorithms: []string{"HS256"}, JWTUserClaim: "userId",
+		Adapter: "redis", SocketIOPath: "/socket.io", Parser: "json", DataDir: "./parley-data",
 		LogLevel: slog.LevelInfo, LogFormat: "auto",
 		MaxTextBytes: 262144, MaxFileBytes: 26214400, MaxFiles: 10, MaxPayloadBytes: 1000000, MaxUploads: 32,
 		MessagesPerSec: 200, MessagesBurst: 2000, EventsPerSec: 50, ReplayLimit: 200, DrainBatch: 100,
@@ -66,7 +67,7 @@ func TestEverySettingIsAVariableAndAFlag(t *testing.T) {
 	t.Parallel()
 	values := map[string]string{
 		"HOST": "localhost", "PORT": "4000", "PUBLIC_URL": "https://chat.example", "CORS_ORIGIN": "https://a.example",
-		"TRUSTED_PROXIES": "10.0.0.0/8", "JWT_SECRET": secret32, "POD_ID": "pod-7", "MONGODB_URI": "mongodb://db/x",
+		"TRUSTED_PROXIES": "10.0.0.0/8", "JWT_SECRET": secret32, "JWT_ALGORITHMS": "ES256", "JWT_JWKS_URL": "https://id.example/keys", "POD_ID": "pod-7", "MONGODB_URI": "mongodb://db/x",
 		"REDIS_URL": "redis://cache", "SOCKETIO_ADAPTER": "redis-streams", "CLOUDINARY_URL": "cloudinary://1:2@c",
 		"DATA_DIR": "/srv/parley", "ALLOW_EIO3": "true", "SOCKETIO_PARSER": "msgpack", "SOCKETIO_PATH": "/ws", "LOG_LEVEL": "warn", "LOG_FORMAT": "json",
 	}
@@ -229,6 +230,10 @@ func TestRefusedValues(t *testing.T) {
 		{"CORS_ORIGIN", "https://a.example?x"}, {"CORS_ORIGIN", "https://a.example:99999"},
 		{"TRUSTED_PROXIES", "proxy.local"}, {"TRUSTED_PROXIES", "10.0.0.0/33"}, {"TRUSTED_PROXIES", "*"}, {"TRUSTED_PROXIES", "fe80::1%eth0"},
 		{"JWT_SECRET", "   "},
+		{"JWT_ALGORITHMS", "none"}, {"JWT_ALGORITHMS", "HS256,none"}, {"JWT_ALGORITHMS", "HS256,"}, {"JWT_ALGORITHMS", "RS1"}, {"JWT_ALGORITHMS", "HS"},
+		{"JWT_PUBLIC_KEY", "  "}, {"JWT_JWKS_URL", "file:///keys.json"}, {"JWT_JWKS_URL", "id.example/keys"}, {"JWT_JWKS_URL", "https://"},
+		{"JWT_USER_CLAIM", " "}, {"JWT_USER_CLAIM", "exp"}, {"JWT_USER_CLAIM", "aud.id"},
+		{"JWT_ISSUER", ","}, {"JWT_AUDIENCE", "a,,b"}, {"JWT_LEEWAY", "30"}, {"JWT_LEEWAY", "-1s"}, {"JWT_LEEWAY", "2h"},
 		{"POD_ID", "a b"}, {"POD_ID", "a:b"}, {"POD_ID", strings.Repeat("x", 65)},
 		{"MONGODB_URI", "http://db"}, {"MONGODB_URI", "mongodb://"}, {"MONGODB_URI", "db:27017"}, {"MONGODB_URI", "mongodb://a b"},
 		{"REDIS_URL", "cache:6379"}, {"REDIS_URL", "http://cache"},

@@ -27,8 +27,11 @@ const (
 const demoTokens = 7 * 24 * time.Hour
 
 // demonstrates says that this is the mode for trying Parley out: nothing in it
-// is anybody's, so handing out tokens gives nothing away.
-func (s *Server) demonstrates() bool { return s.embeddedMongo && s.embeddedRedis }
+// is anybody's, so handing out tokens gives nothing away. Where they are signed
+// elsewhere, there are none to hand out.
+func (s *Server) demonstrates() bool {
+	return s.embeddedMongo && s.embeddedRedis && s.tokens.Mints()
+}
 
 // announce prints, in the embedded mode, all that somebody needs to try Parley.
 func (s *Server) announce(ctx context.Context, url string) error {

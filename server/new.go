@@ -14,7 +14,6 @@ import (
 	"parley/adapters/mongo"
 	"parley/adapters/redis"
 	"parley/adapters/socketio"
-	"parley/adapters/token"
 	"parley/handlers"
 	"parley/middleware"
 	"parley/models"
@@ -63,11 +62,9 @@ func (s *Server) build(ctx context.Context) error {
 	if err := s.embed(ctx); err != nil {
 		return err
 	}
-	secret, err := s.secret()
-	if err != nil {
+	if err := s.verify(); err != nil {
 		return err
 	}
-	s.tokens = token.New(secret, time.Now)
 
 	database, err := mongo.Open(ctx, mongo.Options{URI: s.cfg.MongoURI, Logger: logger, Now: time.Now, Metrics: s.metrics})
 	if err != nil {

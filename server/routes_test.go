@@ -29,7 +29,7 @@ func routed(t *testing.T, socketPath string) (h http.Handler, log *bytes.Buffer,
 	logger := slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	s = &Server{
 		cfg: Config{CORSOrigins: []string{app}, SocketIOPath: socketPath, MessagesPerSec: 1, MessagesBurst: 1},
-		log: logger, metrics: middleware.NewMetrics(), tokens: token.New([]byte(secret32), time.Now),
+		log: logger, metrics: middleware.NewMetrics(), tokens: token.New(token.Options{Secret: []byte(secret32), Now: time.Now}),
 	}
 	s.files = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
 	var err error

@@ -9,14 +9,37 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"parley/adapters/token"
 )
+
+// verify makes what checks tokens, of REST requests and of handshakes alike.
+func (s *Server) verify() error {
+	secret, err := s.secret()
+	if err != nil {
+		return err
+	}
+	good := s.cfg.tokens()
+	good.Secret = secret
+	if s.cfg.JWTKeySetURL != "" {
+		s.tokenKeys = token.NewKeySet(token.KeySetOptions{URL: s.cfg.JWTKeySetURL, Logger: s.log, Metrics: s.metrics})
+		s.background = append(s.background, task{"the tokens' keys", s.tokenKeys.Run})
+		good.Keys = s.tokenKeys
+	}
+	s.tokens = token.New(good)
+	return nil
+}
 
 // secretBytes is the length of a random secret.
 const secretBytes = 32
 
-// secret is the key of the tokens. In the embedded mode it is made on the first
-// start and kept beside the data, so that tokens outlive a restart.
+// secret is the key of tokens signed by HS algorithms; nil where none is allowed.
+// In the embedded mode it is made on the first start and kept beside the data, so
+// that tokens outlive a restart.
 func (s *Server) secret() ([]byte, error) {
+	if !s.cfg.secretSigns() {
+		return nil, nil
+	}
 	if s.cfg.JWTSecret != "" {
 		return []byte(s.cfg.JWTSecret), nil
 	}

@@ -29,10 +29,12 @@ type Server struct {
 	log     *slog.Logger
 	metrics *middleware.Metrics
 	tokens  *token.Verifier
-	sockets *socketio.Server
-	rooms   *rooms.Service
-	files   http.Handler // nil where files are kept elsewhere
-	store   store
+	// tokenKeys are published by somebody else; nil where they are configured.
+	tokenKeys *token.KeySet
+	sockets   *socketio.Server
+	rooms     *rooms.Service
+	files     http.Handler // nil where files are kept elsewhere
+	store     store
 
 	pingRedis                    func(ctx context.Context) error
 	settlePresence               func(ctx context.Context)
@@ -131,7 +133,7 @@ func baseURL(addr net.Addr) string {
 
 // checks are what readiness asks.
 func (s *Server) checks() map[string]func(context.Context) error {
-	return map[string]func(context.Context) error{
+	checks := map[string]func(context.Context) error{
 		"mongodb": s.store.Ping,
 		"redis":   s.pingRedis,
 		"pods":    func(context.Context) error { return s.sockets.Ready() },
@@ -148,4 +150,8 @@ func (s *Server) checks() map[string]func(context.Context) error {
 			return nil
 		},
 	}
+	if s.tokenKeys != nil {
+		checks["token_keys"] = s.tokenKeys.Ready
+	}
+	return checks
 }

@@ -1,6 +1,7 @@
 package token
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -20,6 +21,9 @@ var (
 )
 
 func now() time.Time { return clock }
+
+// hs verifies under a secret, with all else as it is by default.
+func hs(secret []byte, now func() time.Time) *Verifier { return New(Options{Secret: secret, Now: now}) }
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
@@ -51,10 +55,18 @@ func TestVerifyAccepts(t *testing.T) {
 		"one second left":       {fmt.Sprintf(`{"userId":"a","exp":%d}`, exp), "a", time.Unix(exp, 0)},
 		"nbf is now":            {fmt.Sprintf(`{"userId":"a","nbf":%d}`, clock.Unix()), "a", time.Time{}},
 		"iat in the future":     {fmt.Sprintf(`{"userId":"a","iat":%d}`, clock.Unix()+3600), "a", time.Time{}},
+		"iat no number":         {`{"userId":"a","iat":"x"}`, "a", time.Time{}},
+		"exp a fraction":        {fmt.Sprintf(`{"userId":"a","exp":%d.5}`, exp), "a", time.Unix(exp, 5e8)},
+		"exp in the year 9999":  {`{"userId":"a","exp":253402300799}`, "a", time.Unix(253402300799, 0)},
+		"exp in milliseconds":   {fmt.Sprintf(`{"userId":"a","exp":%d}`, clock.Add(time.Hour).UnixMilli()), "a", time.Unix(latest, 0)},
+		"exp beyond all times":  {`{"userId":"a","exp":1e300}`, "a", time.Unix(latest, 0)},
+		"exp beyond an int64":   {`{"userId":"a","exp":9223372036854775808}`, "a", time.Unix(latest, 0)},
+		"exp out of range":      {`{"userId":"a","exp":1e999}`, "a", time.Unix(latest, 0)},
+		"nbf before all times":  {`{"userId":"a","nbf":-1e300}`, "a", time.Time{}},
 		"further claims":        {`{"userId":"a","role":{"x":[1]},"sub":"b"}`, "a", time.Time{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := New(secret, now).Verify(hs256(c.payload), true)
+			got, err := hs(secret, now).Verify(context.Background(), hs256(c.payload), true)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +115,16 @@ func TestVerifyRefuses(t *testing.T) {
 		"expires now":             {at("exp", 0), models.CodeTokenExpired},
 		"expired, other secret":   {sign(sha256.New, `{"alg":"HS256"}`, `{"userId":"a","exp":1}`, []byte("other")), models.CodeTokenInvalid},
 		"exp a string":            {hs256(`{"userId":"a","exp":"tomorrow"}`), models.CodeTokenInvalid},
-		"exp out of range":        {hs256(`{"userId":"a","exp":1e999}`), models.CodeTokenExpired},
+		"exp negative":            {hs256(`{"userId":"a","exp":-1}`), models.CodeTokenExpired},
+		"exp 0":                   {hs256(`{"userId":"a","exp":0}`), models.CodeTokenExpired},
+		"exp before all times":    {hs256(`{"userId":"a","exp":-1e300}`), models.CodeTokenExpired},
+		"exp null":                {hs256(`{"userId":"a","exp":null}`), models.CodeTokenInvalid},
+		"exp a number in quotes":  {hs256(`{"userId":"a","exp":"99999999999"}`), models.CodeTokenInvalid},
+		"nbf beyond all times":    {hs256(`{"userId":"a","nbf":1e300}`), models.CodeTokenInvalid},
+		"nbf out of range":        {hs256(`{"userId":"a","nbf":1e999}`), models.CodeTokenInvalid},
+		"nbf in milliseconds":     {hs256(fmt.Sprintf(`{"userId":"a","nbf":%d}`, clock.UnixMilli())), models.CodeTokenInvalid},
+		"nbf null":                {hs256(`{"userId":"a","nbf":null}`), models.CodeTokenInvalid},
+		"crit":                    {sign(sha256.New, `{"alg":"HS256","crit":["b64"],"b64":false}`, `{"userId":"a"}`, secret), models.CodeTokenInvalid},
 		"no userId":               {hs256(`{"sub":"a"}`), models.CodeTokenInvalid},
 		"userId in another case":  {hs256(`{"userid":"a"}`), models.CodeTokenInvalid},
 		"userId null":             {hs256(`{"userId":null}`), models.CodeTokenInvalid},
@@ -123,7 +144,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"userId not UTF-8":        {hs256("{\"userId\":\"a\xff\"}"), models.CodeTokenInvalid},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := New(secret, now).Verify(c.raw, true)
+			got, err := hs(secret, now).Verify(context.Background(), c.raw, true)
 			if models.CodeOf(err) != c.code || got != (models.Identity{}) {
 				t.Fatalf("got %+v, %v; want %s", got, err, c.code)
 			}
@@ -132,34 +153,34 @@ func TestVerifyRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, err := New(secret, now).Verify(good, false); models.CodeOf(err) != models.CodeTokenMissing {
+	if _, err := hs(secret, now).Verify(context.Background(), good, false); models.CodeOf(err) != models.CodeTokenMissing {
 		t.Errorf("absent: %v", err)
 	}
 	empty := sign(sha256.New, `{"alg":"HS256"}`, `{"userId":"a"}`, nil)
-	if _, err := New(nil, now).Verify(empty, true); models.CodeOf(err) != models.CodeTokenInvalid {
+	if _, err := hs(nil, now).Verify(context.Background(), empty, true); models.CodeOf(err) != models.CodeTokenInvalid {
 		t.Errorf("an empty secret let a token pass: %v", err)
 	}
 }
 
 func TestMint(t *testing.T) {
 	at := clock
-	v := New(secret, func() time.Time { return at })
+	v := hs(secret, func() time.Time { return at })
 	text, err := v.Mint("665F1C2E9B3A4D5E6F708192", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, err := v.Verify(text, true)
+	id, err := v.Verify(context.Background(), text, true)
 	if err != nil || id.UserID != "665f1c2e9b3a4d5e6f708192" || !id.ExpiresAt.Equal(clock.Add(time.Hour)) {
 		t.Fatalf("got %+v, %v", id, err)
 	}
 	at = clock.Add(time.Hour)
-	if _, err := v.Verify(text, true); models.CodeOf(err) != models.CodeTokenExpired {
+	if _, err := v.Verify(context.Background(), text, true); models.CodeOf(err) != models.CodeTokenExpired {
 		t.Fatalf("after its time: %v", err)
 	}
 	for name, mint := range map[string]func() (string, error){
 		"no user":   func() (string, error) { return v.Mint("", time.Hour) },
 		"no time":   func() (string, error) { return v.Mint("a", 0) },
-		"no secret": func() (string, error) { return New(nil, now).Mint("a", time.Hour) },
+		"no secret": func() (string, error) { return hs(nil, now).Mint("a", time.Hour) },
 	} {
 		if text, err := mint(); err == nil || text != "" {
 			t.Errorf("%s: got %q, %v", name, text, err)
@@ -172,12 +193,12 @@ func FuzzVerify(f *testing.F) {
 	f.Add(b64(`{"alg":"none"}`) + "." + b64(`{"userId":"a"}`) + ".")
 	f.Add("..")
 	f.Add(hs256(`{"userId":{"$ne":null},"exp":1e400}`))
-	v := New(secret, now)
+	v := hs(secret, now)
 	codes := map[models.Code]bool{models.CodeTokenMissing: true, models.CodeTokenMalformed: true,
 		models.CodeTokenInvalid: true, models.CodeTokenExpired: true}
 	f.Fuzz(func(t *testing.T, s string) {
 		for _, text := range []string{s, hs256(s), sign(sha256.New, s, `{"userId":"a"}`, secret)} {
-			id, err := v.Verify(text, true)
+			id, err := v.Verify(context.Background(), text, true)
 			if err != nil {
 				if !codes[models.CodeOf(err)] {
 					t.Fatalf("%q: %v", text, err)

@@ -10,7 +10,7 @@ import (
 const helpText = `Parley delivers chat messages over Socket.IO.
 
   parley [serve] [--name=value ...]   run a server; serve --help lists the settings
-  parley token --user ID [--ttl 24h]  print a token, signed with JWT_SECRET
+  parley token --user ID [--ttl 24h]  print a token that servers with the same JWT_… take
   parley version                      print version, commit and Go version
   parley help [settings]              print this, or all settings as Markdown`
 

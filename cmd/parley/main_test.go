@@ -68,6 +68,8 @@ func TestCommands(t *testing.T) {
 		{"token with --secret", []string{"token", "--user=alice", "--secret=x", "--ttl=1m"}, nil, exitOK, "eyJ", ""},
 		{"token for nobody", []string{"token"}, []string{secret}, exitUsage, "", "--user is missing"},
 		{"token without secret", []string{"token", "--user", "alice"}, nil, exitUsage, "", "there is no secret"},
+		{"token that cannot be signed", []string{"token", "--user", "alice"}, []string{"JWT_ALGORITHMS=RS256"}, exitUsage, "", "there is no private key"},
+		{"token where all is wrong", []string{"token", "--user", "alice", "--private-key=hunter2"}, []string{"JWT_ALGORITHMS=none"}, exitUsage, "", "--private-key is not valid"},
 		{"token of no length", []string{"token", "--user", "alice", "--ttl", "0s"}, []string{secret}, exitUsage, "", "--ttl must be"},
 		{"token with an unknown flag", []string{"token", "--usr", "alice"}, []string{secret}, exitUsage, "", "-usr"},
 		{"token with an argument", []string{"token", "alice"}, []string{secret}, exitUsage, "", "flags only"},
