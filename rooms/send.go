@@ -3,7 +3,6 @@ package rooms
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -94,13 +93,11 @@ func (s *Service) check(d models.Draft) error {
 		return models.Refuse(models.CodeTextTooLong, fmt.Sprintf("textMessage is longer than %d bytes", s.Limits.TextBytes))
 	case len(d.Files) > s.Limits.Files:
 		return models.Refuse(models.CodeTooManyFiles, fmt.Sprintf("at most %d files can be sent at once", s.Limits.Files))
-	case len(d.Files) == 0 && blank(d.Text):
+	case len(d.Files) == 0 && d.Text == "":
 		return models.Refuse(models.CodeEmptyMessage, "nothing to send: give textMessage or files")
 	}
 	return nil
 }
-
-func blank(text string) bool { return strings.TrimSpace(text) == "" }
 
 // keep puts every file where clients can fetch it, or none.
 func (s *Service) keep(ctx context.Context, files []models.Upload) ([]string, error) {
@@ -145,7 +142,7 @@ func (s *Service) compose(d models.Draft, urls []string) []models.Message {
 		m.ID, m.Type, m.FileURL = s.IDs.NewMessageID(), d.Files[i].Type, url
 		messages = append(messages, m)
 	}
-	if !blank(d.Text) {
+	if d.Text != "" { // blanks are a text, too
 		m := base
 		m.ID, m.Type, m.Text = s.IDs.NewMessageID(), models.Text, d.Text
 		messages = append(messages, m)

@@ -24,7 +24,6 @@ func TestSendRefusesAndLeavesNothing(t *testing.T) {
 		want  models.Code
 	}{
 		{name: "nothing to send", draft: models.Draft{}, want: models.CodeEmptyMessage},
-		{name: "only white space", draft: models.Draft{Text: " \n\t "}, want: models.CodeEmptyMessage},
 		{name: "text too long", draft: models.Draft{Text: strings.Repeat("x", 101)}, want: models.CodeTextTooLong},
 		{name: "text not UTF-8", draft: models.Draft{Text: "a\xff"}, want: models.CodeInvalidBody},
 		{name: "too many files", draft: models.Draft{Files: []models.Upload{file("1"), file("2"), file("3"), file("4")}}, want: models.CodeTooManyFiles},
@@ -99,6 +98,18 @@ func TestSendStoresFilesThenTextThenPublishesInOrder(t *testing.T) {
 	}
 	if got := messages[0].CreatedAt; got != got.Truncate(time.Millisecond) {
 		t.Errorf("createdAt %v is finer than MongoDB keeps", got)
+	}
+}
+
+// Node asks `if (textMessage)`: what it takes, it stores as it stands.
+func TestSendTakesBlanksForAText(t *testing.T) {
+	w := newWorld(t)
+	chat := w.chat("ann", "bob")
+	for _, text := range []string{" ", "\n", " \t\r\n ", "\u3000", "  both sides "} {
+		messages, err := w.svc.Send(context.Background(), models.Draft{ChatID: chat, SenderID: "ann", Text: text})
+		if err != nil || len(messages) != 1 || messages[0].Text != text || messages[0].Type != models.Text {
+			t.Errorf("%q: %+v, %v", text, messages, err)
+		}
 	}
 }
 
