@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,7 +41,7 @@ func (h *Handlers) CreateChat(c *gin.Context) {
 		Participants []string `json:"participants"`
 		Name         string   `json:"name"`
 	}
-	if err := readJSON(c, &body); err != nil {
+	if err := h.readJSON(c, &body); err != nil {
 		h.Fail(c, err)
 		return
 	}
@@ -77,7 +78,7 @@ func (h *Handlers) AddParticipant(c *gin.Context) {
 	var body struct {
 		UserID string `json:"userId"`
 	}
-	if err := readJSON(c, &body); err != nil {
+	if err := h.readJSON(c, &body); err != nil {
 		h.Fail(c, err)
 		return
 	}
@@ -189,14 +190,21 @@ func pageQuery(c *gin.Context) (models.Page, error) {
 }
 
 // readJSON reads a small JSON object and nothing behind it.
-func readJSON(c *gin.Context, into any) error {
-	body := http.MaxBytesReader(c.Writer, c.Request.Body, maxJSONBytes)
-	decoder := json.NewDecoder(body)
-	if err := decoder.Decode(into); err != nil {
-		return models.Refuse(models.CodeInvalidBody, "the body must be a JSON object of the documented shape")
+func (h *Handlers) readJSON(c *gin.Context, into any) error {
+	if err := coded(c); err != nil {
+		return err
 	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return models.Refuse(models.CodeInvalidBody, "there is something behind the JSON object")
+	decoder := json.NewDecoder(http.MaxBytesReader(c.Writer, h.pace(c), maxJSONBytes))
+	err := decoder.Decode(into)
+	shape := "the body must be a JSON object of the documented shape"
+	if err == nil {
+		shape = "there is something behind the JSON object"
+		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
+			return nil
+		}
 	}
-	return nil
+	if code := models.CodeOf(err); code == models.CodeUploadStalled || code == models.CodeShuttingDown {
+		return err
+	}
+	return models.Refuse(models.CodeInvalidBody, shape)
 }

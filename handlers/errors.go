@@ -26,12 +26,12 @@ var statuses = map[models.Code]int{
 	models.CodeInvalidCursor:    http.StatusBadRequest,
 	models.CodeInvalidBody:      http.StatusBadRequest,
 	models.CodeInvalidLimit:     http.StatusBadRequest,
-	models.CodeInvalidType:      http.StatusBadRequest,
 	models.CodeEmptyMessage:     http.StatusBadRequest,
 	models.CodeTextTooLong:      http.StatusBadRequest,
 	models.CodeTooManyFiles:     http.StatusBadRequest,
 	models.CodeFileTooLarge:     http.StatusRequestEntityTooLarge,
 	models.CodeBodyTooLarge:     http.StatusRequestEntityTooLarge,
+	models.CodeUploadStalled:    http.StatusRequestTimeout,
 	models.CodeUnsupportedMedia: http.StatusUnsupportedMediaType,
 	models.CodeRateLimited:      http.StatusTooManyRequests,
 	models.CodeInProgress:       http.StatusConflict,
@@ -56,6 +56,9 @@ func (h *Handlers) Fail(c *gin.Context, err error) {
 	}
 	if e.RetryAfter > 0 {
 		c.Header("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if e.Code == models.CodeUploadStalled || e.Code == models.CodeShuttingDown { // the rest of the body may still come
+		c.Header("Connection", "close")
 	}
 	if status == http.StatusUnauthorized {
 		c.Header("WWW-Authenticate", `Bearer realm="parley"`)

@@ -9,6 +9,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -47,20 +48,25 @@ type Limits struct {
 	TextBytes      int
 	FileBytes      int64
 	Files          int
-	Uploads        int           // requests that receive files at once
+	Uploads        int           // written to disk at once; places says what else
 	RequestTimeout time.Duration // reading and writing the database
-	UploadTimeout  time.Duration // receiving a multipart body
+	UploadTimeout  time.Duration // a client's silence in the middle of a body
+	KeepTimeout    time.Duration // handing received files on to where they are kept
 }
+
+// postBytes are the files of the largest post.
+func (l Limits) postBytes() int64 { return int64(l.Files) * l.FileBytes }
 
 // Handlers hold the handlers.
 type Handlers struct {
 	Options
-	uploads chan struct{} // one for each request that receives files
+	places *places
+	bodies sync.Map // *paced, under way
 }
 
 // New makes Handlers.
 func New(o Options) *Handlers {
-	return &Handlers{Options: o, uploads: make(chan struct{}, max(1, o.Limits.Uploads))}
+	return &Handlers{Options: o, places: newPlaces(o.Limits.Uploads, o.Limits.postBytes())}
 }
 
 // deadline bounds the database work of a request.

@@ -14,20 +14,21 @@ const maxIdempotencyKey = 256
 
 // PostMessage is POST /api/messages: store and deliver.
 func (h *Handlers) PostMessage(c *gin.Context) {
+	body := h.pace(c)
 	key := c.GetHeader("Idempotency-Key")
 	if len(key) > maxIdempotencyKey {
-		h.refuseUpload(c, models.Refuse(models.CodeInvalidBody, "Idempotency-Key is longer than 256 bytes"))
+		h.refuseBody(c, body, models.Refuse(models.CodeInvalidBody, "Idempotency-Key is longer than 256 bytes"))
 		return
 	}
 	draft, err := h.readDraft(c)
 	if err != nil {
-		h.refuseUpload(c, err)
+		h.refuseBody(c, body, err)
 		return
 	}
 	draft.IdempotencyKey = key
 	limit := h.Limits.RequestTimeout
 	if len(draft.Files) > 0 { // they may have to travel on to a file store
-		limit += h.Limits.UploadTimeout
+		limit += h.Limits.KeepTimeout
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), limit)
 	defer cancel()

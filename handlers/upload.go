@@ -1,15 +1,13 @@
 package handlers
 
 import (
-	"context"
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"mime/multipart"
 	"net/http"
-	"os"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -17,14 +15,12 @@ import (
 )
 
 const (
-	maxFieldBytes = 1024      // chatId and type
 	maxExtraParts = 64        // fields we do not know, and ignore
-	bodyOverhead  = 256 << 10 // part headers and boundaries
-	drainTimeout  = 5 * time.Second
+	bodyOverhead  = 256 << 10 // part headers and boundaries, fields we ignore
 )
 
-// readDraft reads a multipart body as it arrives: fields in any order, files
-// straight to the spool. After an error nothing of it is kept.
+// readDraft reads a post in the form it came in. After an error nothing of it is
+// kept.
 func (h *Handlers) readDraft(c *gin.Context) (d models.Draft, err error) {
 	d.SenderID = h.User(c).UserID
 	defer func() {
@@ -34,186 +30,182 @@ func (h *Handlers) readDraft(c *gin.Context) (d models.Draft, err error) {
 			}
 		}
 	}()
-	if media, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type")); media != "multipart/form-data" {
-		return d, models.Refuse(models.CodeUnsupportedMedia, "send multipart/form-data")
+	if err := coded(c); err != nil {
+		return d, err
 	}
-	// A client that stops sending must not hold its place for ever.
-	control := http.NewResponseController(c.Writer)
-	if err := control.SetReadDeadline(time.Now().Add(h.Limits.UploadTimeout)); err == nil {
-		defer func() { _ = control.SetReadDeadline(time.Time{}) }()
-	}
-	limit := int64(h.Limits.Files)*h.Limits.FileBytes + int64(h.Limits.TextBytes) + bodyOverhead
-	c.Request.Body = http.MaxBytesReader(c.Writer, c.Request.Body, limit)
-	body, err := c.Request.MultipartReader()
-	if err != nil {
-		return d, models.Refuse(models.CodeInvalidBody, "the multipart body cannot be read: "+err.Error())
-	}
-	f := form{h: h, c: c, draft: &d}
+	f := form{h: h, c: c, draft: &d, seen: map[string]bool{}}
 	defer f.leave()
-	for parts := 0; ; parts++ {
+	switch mediaType(c.GetHeader("Content-Type")) {
+	case "multipart/form-data":
+		err = f.multipart()
+	case "application/json":
+		err = f.json()
+	case "application/x-www-form-urlencoded":
+		err = f.urlencoded()
+	default:
+		err = models.Refuse(models.CodeUnsupportedMedia, "send multipart/form-data, or a text alone as application/json or application/x-www-form-urlencoded")
+	}
+	if err != nil {
+		return d, err
+	}
+	return d, f.complete()
+}
+
+// limit bounds what is read of the body.
+func (f *form) limit(n int64) {
+	f.c.Request.Body = http.MaxBytesReader(f.c.Writer, f.c.Request.Body, n)
+}
+
+// multipart reads part by part as they arrive: fields in any order, files
+// straight to the spool.
+func (f *form) multipart() error {
+	boundary, ok := parseBoundary(f.c.GetHeader("Content-Type"))
+	if !ok {
+		return models.Refuse(models.CodeInvalidBody, "the boundary in Content-Type is missing or cannot be read")
+	}
+	limits := f.h.Limits
+	f.limit(limits.postBytes() + int64(limits.TextBytes) + bodyOverhead)
+	body := multipart.NewReader(&ended{Reader: f.c.Request.Body, mark: []byte("--" + boundary + "--")}, boundary)
+	for n := 1; ; n++ {
 		part, err := body.NextPart()
 		if errors.Is(err, io.EOF) {
-			return d, f.complete()
+			// What follows the last boundary means nothing, but has to be there.
+			_, err := io.Copy(io.Discard, f.c.Request.Body)
+			return bodyError(err)
 		}
 		if err != nil {
-			return d, h.bodyError(err)
+			return bodyError(fmt.Errorf("part %d: %w", n, err))
 		}
-		if parts > h.Limits.Files+maxExtraParts {
-			return d, models.Refuse(models.CodeInvalidBody, "too many form fields")
+		if n > limits.Files+maxExtraParts {
+			return models.Refuse(models.CodeInvalidBody, "too many form fields")
 		}
-		if err := f.take(part); err != nil {
-			return d, err
+		if err := f.take(part, n); err != nil {
+			return err
 		}
 	}
 }
 
-// form collects the fields of one request.
-type form struct {
-	h     *Handlers
-	c     *gin.Context
-	draft *models.Draft
-	seen  map[string]bool
-	// done gives the place among those who upload back; nil without one.
-	done func()
+// ended is a multipart body that has to end with its last boundary. Package
+// multipart takes some bodies that were cut off for whole ones.
+type ended struct {
+	io.Reader
+	mark, tail []byte
 }
 
-// place waits for one of the places of those who upload files at once. Texts
-// need none: it is the disk that is bounded here.
-func (f *form) place(ctx context.Context) error {
-	if f.done != nil {
-		return nil
+// padding is how many blanks may stand behind the last boundary.
+const padding = 64
+
+func (e *ended) Read(b []byte) (int, error) {
+	n, err := e.Reader.Read(b)
+	e.tail = append(e.tail, b[:n]...)
+	if most := len(e.mark) + padding; len(e.tail) > most {
+		e.tail = append(e.tail[:0], e.tail[len(e.tail)-most:]...)
 	}
-	select {
-	case f.h.uploads <- struct{}{}:
-		f.done = func() { <-f.h.uploads }
-		return nil
-	case <-ctx.Done():
-		return models.Unavailable("a place to upload", ctx.Err())
+	if errors.Is(err, io.EOF) && !bytes.HasSuffix(bytes.TrimRight(e.tail, " \t\r\n"), e.mark) {
+		err = io.ErrUnexpectedEOF
 	}
+	return n, err
 }
 
-// leave gives the place back.
-func (f *form) leave() {
-	if f.done != nil {
-		f.done()
+// take reads one part, the nth.
+func (f *form) take(part *multipart.Part, n int) error {
+	headers := part.Header["Content-Disposition"]
+	d, ok := parseDisposition(headers)
+	if !ok {
+		return models.Refuse(models.CodeInvalidBody, fmt.Sprintf("the Content-Disposition of part %d cannot be read: %.100q", n, headers))
 	}
-}
-
-func (f *form) take(part *multipart.Part) error {
-	name := part.FormName()
-	switch name {
+	switch d.name {
 	case "files", "files[]":
-		return f.file(part)
+		return f.takeFile(part, d, n)
 	case "chatId", "textMessage", "type":
-	default:
-		if part.FileName() != "" {
-			return models.Refuse(models.CodeInvalidBody, fmt.Sprintf("send files in the field files, not %.40q", name))
-		}
-		_, err := io.Copy(io.Discard, part)
-		return f.h.bodyErrorOrNil(err)
+		return f.takeField(part, d.name)
 	}
-	if f.seen[name] {
-		return models.Refuse(models.CodeInvalidBody, name+" was given twice")
+	if d.filename != "" {
+		return models.Refuse(models.CodeInvalidBody, fmt.Sprintf("send files in the field files, not %.40q", d.name))
 	}
-	if f.seen == nil {
-		f.seen = map[string]bool{}
-	}
-	f.seen[name] = true
+	_, err := io.Copy(io.Discard, part)
+	return bodyError(err)
+}
+
+func (f *form) takeField(part *multipart.Part, name string) error {
 	limit := maxFieldBytes
 	if name == "textMessage" {
 		limit = f.h.Limits.TextBytes
 	}
 	value, err := io.ReadAll(io.LimitReader(part, int64(limit)+1))
 	if err != nil {
-		return f.h.bodyError(err)
+		return bodyError(err)
 	}
-	return f.field(name, string(value), limit)
-}
-
-func (f *form) field(name, value string, limit int) error {
-	switch name {
-	case "textMessage":
-		if len(value) > limit {
-			return models.Refuse(models.CodeTextTooLong, fmt.Sprintf("textMessage is longer than %d bytes", limit))
-		}
-		f.draft.Text = value
-	case "type":
-		if _, ok := models.ParseMessageType(value); !ok {
-			return models.Refuse(models.CodeInvalidType, "type must be text, image, video or audio")
-		}
-	case "chatId":
-		id, ok := models.ParseChatID(value)
-		if !ok {
-			return models.Refuse(models.CodeInvalidChatID, "chatId must be 24 hex digits")
-		}
-		f.draft.ChatID = id
-		// Known before the files, it saves a stranger's upload.
-		ctx, cancel := f.h.deadline(f.c)
-		defer cancel()
-		return f.h.Rooms.Authorise(ctx, f.draft.SenderID, id)
-	}
-	return nil
-}
-
-func (f *form) file(part *multipart.Part) error {
-	h := f.h
-	if part.FileName() == "" {
-		return models.Refuse(models.CodeInvalidBody, "files must be files, not text")
-	}
-	if len(f.draft.Files) >= h.Limits.Files {
-		return models.Refuse(models.CodeTooManyFiles, fmt.Sprintf("at most %d files can be sent at once", h.Limits.Files))
-	}
-	ctx, cancel := context.WithTimeout(f.c.Request.Context(), h.Limits.UploadTimeout)
-	defer cancel()
-	if err := f.place(ctx); err != nil {
+	decoded, err := inUTF8(name, string(value), charsetOf(part.Header.Get("Content-Type")))
+	if err != nil {
 		return err
 	}
-	upload, err := h.Spool.Receive(ctx, part, part.FileName(), part.Header.Get("Content-Type"), h.Limits.FileBytes)
-	if err != nil {
-		var refusal *models.Error
-		if errors.As(err, &refusal) && refusal.Code != models.CodeInternal {
+	return f.field(name, decoded)
+}
+
+// takeFile reads what came as files. A file input that was left empty is none:
+// browsers send it with an empty name and no content, scripts as the word for
+// nothing.
+func (f *form) takeFile(part *multipart.Part, d disposition, n int) error {
+	if !d.file {
+		word, err := io.ReadAll(io.LimitReader(part, maxFieldBytes))
+		if err != nil {
+			return bodyError(err)
+		}
+		if nothing(string(word)) {
+			return nil
+		}
+		return models.Refuse(models.CodeInvalidBody, fmt.Sprintf("files must be files: part %d is a text, without a filename", n))
+	}
+	content := bufio.NewReaderSize(part, minBuffer)
+	if d.filename == "" {
+		// With content it is a file all the same: its name says nothing anyway.
+		if _, err := content.Peek(1); errors.Is(err, io.EOF) {
+			return nil
+		}
+	}
+	if len(f.draft.Files) >= f.h.Limits.Files {
+		return models.Refuse(models.CodeTooManyFiles, fmt.Sprintf("at most %d files can be sent at once", f.h.Limits.Files))
+	}
+	return f.receive(content, d.filename, part.Header.Get("Content-Type"))
+}
+
+// minBuffer is bufio's least: what is asked of a file in larger pieces passes by.
+const minBuffer = 16
+
+func (f *form) receive(content io.Reader, name, declared string) error {
+	h, user := f.h, f.draft.SenderID
+	if f.left == nil {
+		leave, err := h.places.enter(user)
+		if err != nil {
 			return err
 		}
-		return h.bodyError(err)
+		f.left = leave
 	}
+	ctx := f.c.Request.Context()
+	s := &seat{places: h.places, user: user, file: content, ctx: ctx, patience: h.Limits.RequestTimeout, most: h.Limits.FileBytes}
+	upload, err := h.Spool.Receive(ctx, s, name, declared, h.Limits.FileBytes)
+	if err != nil {
+		s.leave(nil)
+		return bodyError(err)
+	}
+	s.leave(&upload)
 	f.draft.Files = append(f.draft.Files, upload)
 	return nil
 }
 
-func (f *form) complete() error {
-	if f.draft.ChatID == "" {
-		return models.Refuse(models.CodeInvalidChatID, "chatId is missing")
-	}
-	return nil
-}
-
-func (h *Handlers) bodyErrorOrNil(err error) error {
-	if err == nil {
-		return nil
-	}
-	return h.bodyError(err)
-}
-
-// bodyError says what was wrong with a body that could not be read to its end.
-func (h *Handlers) bodyError(err error) error {
+// bodyError says what was wrong with a body that could not be read to its end;
+// nil for nil.
+func bodyError(err error) error {
+	var refusal *models.Error
 	var tooLarge *http.MaxBytesError
 	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &refusal) && refusal.Code != models.CodeInternal:
+		return refusal
 	case errors.As(err, &tooLarge):
 		return models.Refuse(models.CodeBodyTooLarge, fmt.Sprintf("the request is larger than %d bytes", tooLarge.Limit))
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return models.Refuse(models.CodeInvalidBody, "the request took too long to arrive")
 	}
-	return models.Refuse(models.CodeInvalidBody, "the multipart body is malformed or incomplete")
-}
-
-// refuseUpload answers after reading on for a little: a client that is still
-// sending would take the closing of its connection for a network error and
-// never see why it was refused.
-func (h *Handlers) refuseUpload(c *gin.Context, err error) {
-	control := http.NewResponseController(c.Writer)
-	if control.SetReadDeadline(time.Now().Add(drainTimeout)) == nil {
-		_, _ = io.Copy(io.Discard, c.Request.Body)
-		_ = control.SetReadDeadline(time.Time{})
-	}
-	h.Fail(c, err)
+	return &models.Error{Code: models.CodeInvalidBody, Message: "the body is malformed or incomplete", Err: err}
 }

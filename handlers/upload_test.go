@@ -24,6 +24,8 @@ import (
 type spool struct {
 	held    int
 	refuses string // the name of a file it does not take
+	either  bool   // it cannot tell audio from video
+	names   []string
 }
 
 func (s *spool) Receive(_ context.Context, r io.Reader, name, _ string, limit int64) (models.Upload, error) {
@@ -34,11 +36,16 @@ func (s *spool) Receive(_ context.Context, r io.Reader, name, _ string, limit in
 	if n > limit {
 		return models.Upload{}, models.Refuse(models.CodeFileTooLarge, "too large")
 	}
-	if name == s.refuses {
+	if s.refuses != "" && name == s.refuses {
 		return models.Upload{}, models.Refuse(models.CodeUnsupportedMedia, "not media")
 	}
 	s.held++
-	return models.Upload{Name: name, Type: models.Image, Discard: func() { s.held-- }}, nil
+	s.names = append(s.names, name)
+	upload := models.Upload{Name: name, Type: models.Image, MIME: "image/png", Discard: func() { s.held-- }}
+	if s.either {
+		upload.Type, upload.MIME, upload.Either = models.Video, "video/webm", true
+	}
+	return upload, nil
 }
 
 const testChat = "0123456789abcdef01234567"
@@ -106,7 +113,6 @@ func TestReadDraft(t *testing.T) {
 		{name: "stranger", user: "eve", parts: []part{chat, file("a")}, want: models.CodeNotAParticipant},
 		{name: "stranger, files first", user: "eve", parts: []part{file("a"), chat}, want: models.CodeNotAParticipant},
 		{name: "text too long", parts: []part{file("a"), {name: "textMessage", value: "12345678901"}}, want: models.CodeTextTooLong},
-		{name: "bad type", parts: []part{file("a"), {name: "type", value: "sticker"}}, want: models.CodeInvalidType},
 		{name: "twice", parts: []part{chat, chat}, want: models.CodeInvalidBody},
 		{name: "too many files", parts: []part{chat, file("a"), file("b"), file("c")}, want: models.CodeTooManyFiles},
 		{name: "last file too large", parts: []part{chat, file("a"), {name: "files", file: "b", value: "123456"}}, want: models.CodeFileTooLarge},
@@ -136,8 +142,11 @@ func TestReadDraft(t *testing.T) {
 			if err == nil && (d.ChatID != testChat || d.SenderID != "ann") {
 				t.Errorf("draft %+v", d)
 			}
-			if len(h.uploads) != 0 {
-				t.Error("a place to upload was not given back")
+			for _, f := range d.Files {
+				f.Discard()
+			}
+			if p := h.places; len(p.writing) != 0 || p.open != 0 || p.bytes != 0 || len(p.users) != 0 {
+				t.Errorf("places were not given back: %+v", p)
 			}
 		})
 	}
@@ -146,6 +155,7 @@ func TestReadDraft(t *testing.T) {
 func TestUnreadableBodies(t *testing.T) {
 	whole, contentType := body(t, part{name: "chatId", value: testChat}, part{name: "files", file: "a", value: "12345"})
 	all, _ := io.ReadAll(whole)
+	whole2 := append(bytes.TrimSuffix(bytes.Clone(all), []byte("--\r\n")), "\r\n"...)
 	padded, hugeType := body(t, part{name: "chatId", value: testChat}, part{name: "padding", value: strings.Repeat("x", 600<<10)})
 	huge, _ := io.ReadAll(padded)
 	tests := []struct {
@@ -153,13 +163,15 @@ func TestUnreadableBodies(t *testing.T) {
 		body              []byte
 		want              models.Code
 	}{
-		{"JSON", "application/json", []byte(`{}`), models.CodeUnsupportedMedia},
+		{"a type we do not read", "text/plain", []byte(`{}`), models.CodeUnsupportedMedia},
 		{"no type", "", nil, models.CodeUnsupportedMedia},
 		{"no boundary", "multipart/form-data", all, models.CodeInvalidBody},
 		{"cut off", contentType, all[:len(all)-20], models.CodeInvalidBody},
 		{"cut off in the file", contentType, all[:len(all)-len("\r\n--\r\n")-64], models.CodeInvalidBody},
 		{"larger than allowed", hugeType, huge, models.CodeBodyTooLarge},
-		{"not multipart at all", contentType, []byte("hello"), models.CodeInvalidChatID},
+		{"not multipart at all", contentType, []byte("hello"), models.CodeInvalidBody},
+		{"cut off in the last boundary", contentType, all[:len(all)-4], models.CodeInvalidBody},
+		{"cut off behind a boundary", contentType, whole2[:len(whole2)-4], models.CodeInvalidBody},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,15 +13,6 @@ const (
 	Audio MessageType = "audio"
 )
 
-// ParseMessageType accepts exactly the four types.
-func ParseMessageType(s string) (MessageType, bool) {
-	switch t := MessageType(s); t {
-	case Text, Image, Video, Audio:
-		return t, true
-	}
-	return "", false
-}
-
 // Message is one stored message: a text or a file, never both.
 type Message struct {
 	ID        MessageID

@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 10 * time.Second,
 		PresenceTTL: 30 * time.Second, ReplayGrace: 5 * time.Second, RecoveryWindow: 2 * time.Minute, RequestTimeout: 10 * time.Second,
 		RedisTimeout:  500 * time.Millisecond,
-		UploadTimeout: 2 * time.Minute, ShutdownTimeout: 20 * time.Second, DrainPause: 100 * time.Millisecond,
+		UploadTimeout: 30 * time.Second, ShutdownTimeout: 20 * time.Second, DrainPause: 100 * time.Millisecond,
 	}
 	if !reflect.DeepEqual(cfg, want) {
 		t.Errorf("defaults\n got %v\nwant %v", cfg, want)

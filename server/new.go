@@ -43,6 +43,7 @@ const (
 	// Each attempt waits for the database as long as any call does.
 	catchUpAttempts = 3
 
+	minKeep         = 2 * time.Minute
 	storeTimeout    = 15 * time.Second
 	presenceTimeout = 5 * time.Second
 )
@@ -144,7 +145,7 @@ func (s *Server) build(ctx context.Context) error {
 		Refused: s.metrics.RequestRefused, Checks: s.checks(),
 		Limits: handlers.Limits{
 			TextBytes: cfg.MaxTextBytes, FileBytes: cfg.MaxFileBytes, Files: cfg.MaxFiles, Uploads: cfg.MaxUploads,
-			RequestTimeout: cfg.RequestTimeout, UploadTimeout: cfg.UploadTimeout,
+			RequestTimeout: cfg.RequestTimeout, UploadTimeout: cfg.UploadTimeout, KeepTimeout: s.keepTimeout(),
 		},
 	})
 	s.handler, err = s.routes(h)
@@ -184,13 +185,17 @@ func (s *Server) redisPatience() time.Duration {
 	return s.cfg.RedisTimeout
 }
 
+// keepTimeout is how long a file store may take for a file: at least as long as
+// it is given where nothing is said.
+func (s *Server) keepTimeout() time.Duration { return max(minKeep, s.cfg.UploadTimeout) }
+
 func (s *Server) media() (*media.Spool, rooms.Media, error) {
 	spool, err := media.NewSpool(filepath.Join(s.cfg.DataDir, "spool"), media.SpoolOptions{Logger: s.log, Metrics: s.metrics})
 	if err != nil {
 		return nil, nil, err
 	}
 	if !s.cfg.LocalFiles() {
-		keeper, err := media.NewCloudinary(media.CloudinaryOptions{URL: s.cfg.CloudinaryURL, UploadTimeout: s.cfg.UploadTimeout, Logger: s.log, Metrics: s.metrics})
+		keeper, err := media.NewCloudinary(media.CloudinaryOptions{URL: s.cfg.CloudinaryURL, UploadTimeout: s.keepTimeout(), Logger: s.log, Metrics: s.metrics})
 		return spool, keeper, err
 	}
 	keeper, err := media.NewLocal(media.LocalOptions{Dir: filepath.Join(s.cfg.DataDir, "files"), BaseURL: s.cfg.PublicURL, Logger: s.log, Metrics: s.metrics})

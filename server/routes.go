@@ -61,7 +61,7 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 		read(r, "/page/*file", gin.WrapH(page))
 	}
 
-	api := r.Group("/api", s.refuseWhileDraining(h), middleware.RequireUser(s.tokens, h.Fail))
+	api := r.Group("/api", h.Pace, s.refuseWhileDraining(h), middleware.RequireUser(s.tokens, h.Fail))
 	api.POST("/messages", middleware.RateLimit(middleware.NewRateLimiter(s.cfg.MessagesPerSec, s.cfg.MessagesBurst, time.Now), h.Fail), h.PostMessage)
 	read(api, "/chats", h.ListChats)
 	api.POST("/chats", h.CreateChat)

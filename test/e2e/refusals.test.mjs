@@ -108,14 +108,10 @@ test('a chatId in upper case is refused, or delivered under the room\'s own name
   await w.settle(w.pods[0], alice, id, b);
 });
 
-test('contents: nothing to send, a type outside the four, a text too long', { timeout: 30_000 }, () => nothingHappens(async () => {
+test('contents: nothing to send, a text too long', { timeout: 30_000 }, () => nothingHappens(async () => {
   const t = token(alice);
   assertRefused(await post(w.pods[0], t, { chatId }), 400, 'empty_message', 'no text, no file');
   assertRefused(await post(w.pods[0], t, { chatId, text: '' }), 400, 'empty_message', 'empty text');
-  for (const type of ['document', 'TEXT', 'text ', 'image/png', '$ne']) {
-    assertRefused(await post(w.pods[0], t, { chatId, text: 'x', type }), 400, 'invalid_type', type);
-    assertRefused(await post(w.pods[0], t, { chatId, text: 'x', type, files: [image()] }), 400, 'invalid_type', type);
-  }
   assertRefused(await post(small, t, { chatId, text: 'x'.repeat(1001) }), 400, 'text_too_long', '1001 of 1000');
   assertRefused(await post(small, t, { chatId, text: '€'.repeat(334) }), 400, 'text_too_long', '1002 bytes, 334 characters');
   assertRefused(await post(small, t, { chatId, text: 'x'.repeat(3_000_000) }), [400, 413], ['text_too_long', 'body_too_large'], '3 MB');
@@ -150,15 +146,14 @@ test('files before the field that refuses them leave nothing either', { timeout:
     [[...files, field('chatId', objectId())], 404, 'chat_not_found'],
     [[...files, field('chatId', 'nonsense')], 400, 'invalid_chat_id'],
     [files, 400, 'invalid_chat_id'],
-    [[...files, field('chatId', chatId), field('type', 'document')], 400, 'invalid_type'],
     [[...files, field('chatId', chatId), field('textMessage', 'x'.repeat(1001))], 400, 'text_too_long'],
   ];
   for (const [parts, status, code] of cases) assertRefused(await postParts(small, token(alice), parts), status, code, code);
 }));
 
-test('bodies that are not multipart, or not whole', { timeout: 30_000 }, () => nothingHappens(async () => {
+test('bodies of another kind, or not whole', { timeout: 30_000 }, () => nothingHappens(async () => {
   const t = token(alice);
-  assertRefused(await api(w.pods[0], 'POST', '/api/messages', { token: t, body: { chatId, textMessage: 'no' } }), [400, 415], ['invalid_body', 'unsupported_media'], 'JSON');
+  assertRefused(await api(w.pods[0], 'POST', '/api/messages', { token: t, body: JSON.stringify({ chatId, textMessage: 'no' }), headers: { 'content-type': 'text/plain' } }), 415, 'unsupported_media', 'text/plain');
   const whole = multipart([field('chatId', chatId), field('textMessage', 'no'), field('type', 'text'), upload(image())]);
   for (const [name, body] of [['cut short', whole.subarray(0, whole.length - 60)], ['no parts', Buffer.from('hello')], ['empty', Buffer.alloc(0)]]) {
     const { req, answer } = rawPost(w.pods[0], t, { length: body.length });

@@ -34,7 +34,7 @@ export async function post(pod, token, { chatId, text, type, files = [], key, he
   return answer(await fetch(`${origin(pod)}/api/messages`, { method: 'POST', headers: h, body: form, signal: AbortSignal.timeout(60_000) }));
 }
 
-const boundary = '----e2eBoundary7MA4YWxkTrZu0gW';
+export const boundary = '----e2eBoundary7MA4YWxkTrZu0gW';
 
 // A multipart body from parts in exactly this order: { name, value } or { name, file: { name, type, data } }.
 export function multipart(parts) {
@@ -49,10 +49,10 @@ export function multipart(parts) {
 }
 
 // An open POST /api/messages the test writes to as it likes. answer resolves with the response, or rejects.
-export function rawPost(pod, token, { length, headers = {} } = {}) {
+export function rawPost(pod, token, { length, path = '/api/messages', headers = {} } = {}) {
   const u = new URL(origin(pod));
   const req = http.request({
-    host: u.hostname, port: u.port, method: 'POST', path: '/api/messages', agent: false,
+    host: u.hostname, port: u.port, method: 'POST', path, agent: false,
     headers: {
       'content-type': `multipart/form-data; boundary=${boundary}`,
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
