@@ -94,6 +94,9 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 	s.sockets.Drain(ctx, s.cfg.DrainBatch, s.cfg.DrainPause)
 	requests, stop := context.WithTimeout(ctx, time.Until(deadline(ctx))*3/4)
 	defer stop()
+	// A client may take its time to send a request, and this pod has none left.
+	cut := time.AfterFunc(time.Until(deadline(ctx))/2, s.cutBodies)
+	defer cut.Stop()
 	herr := httpServer.Shutdown(requests)
 	var err error
 	if herr != nil {

@@ -148,6 +148,7 @@ func (s *Server) build(ctx context.Context) error {
 			RequestTimeout: cfg.RequestTimeout, UploadTimeout: cfg.UploadTimeout, KeepTimeout: s.keepTimeout(),
 		},
 	})
+	s.cutBodies = h.CutBodies
 	s.handler, err = s.routes(h)
 	return err
 }

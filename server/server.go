@@ -40,10 +40,12 @@ type Server struct {
 	settlePresence               func(ctx context.Context)
 	embeddedMongo, embeddedRedis bool
 
-	handler  http.Handler
-	leaving  atomic.Bool // readiness is red
-	draining atomic.Bool // and new work is refused
-	started  atomic.Bool // indexes are ensured and the other pods are heard
+	handler http.Handler
+	// cutBodies gives up on what clients are still sending.
+	cutBodies func()
+	leaving   atomic.Bool // readiness is red
+	draining  atomic.Bool // and new work is refused
+	started   atomic.Bool // indexes are ensured and the other pods are heard
 
 	// background are the tasks that run until shutdown; closers undo New, last
 	// opened first.

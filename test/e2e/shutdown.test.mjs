@@ -112,3 +112,23 @@ test('posts that stream while a pod goes: each 201 is stored and delivered, each
   assert.equal(new Set(b.ids()).size, b.ids().length);
   assert.ok(b.ids().every((id) => stored.includes(id)), 'emitted and not stored');
 });
+
+test('SIGTERM with uploads that do not end: told to try again, and exit 0 in time', { timeout: 30_000 }, async () => {
+  const going = await w.pod({ SHUTDOWN_TIMEOUT: '4s' });
+  const alice = objectId();
+  const chatId = await w.chat(alice, objectId());
+  const [stored, files] = [await w.Message.countDocuments(), w.files()];
+  const body = multipart([{ name: 'chatId', value: chatId }, { name: 'textMessage', value: 'x' }, { name: 'files', file: file('a.png', 'image/png', png(300_000)) }]);
+  const { req, answer } = rawPost(going, token(alice), { length: body.length });
+  req.write(body.subarray(0, 150_000));
+  await waitFor(() => w.files().length > files.length, 5_000, 'the first half to arrive');
+  const began = performance.now();
+  going.program.signal('SIGTERM');
+  const res = await answer;
+  assert.deepEqual([res.status, res.code, res.headers['retry-after']], [503, 'shutting_down', '1'], res.body);
+  const end = await going.program.exited;
+  assert.deepEqual([end.code, end.signal], [0, null], going.program.tail(20));
+  assert.ok(performance.now() - began < 6_000);
+  assert.equal(await w.Message.countDocuments(), stored);
+  assert.deepEqual(w.files(), files);
+});
