@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { gzipSync } from 'node:zlib';
 import { beforeEach, test } from 'node:test';
-import { file, png } from './harness/fixtures.mjs';
+import { file, mp4, png } from './harness/fixtures.mjs';
 import { api, boundary, multipart, post, rawPost } from './harness/http.mjs';
 import { objectId } from './harness/models.mjs';
 import { token } from './harness/token.mjs';
@@ -216,4 +216,20 @@ test('uploads that wait for their clients hold nobody up, and one user cannot ha
   for (const t of trickles) t.req.end(body.subarray(300_000));
   for (const res of await Promise.all(trickles.map((t) => t.answer))) assert.equal(res.status, 201, res.body);
   assert.equal((await send(multipart([field('chatId', chatId), ...small]))).status, 201);
+});
+
+test('where nothing else tells audio from video, the hint does', { timeout: 20_000 }, async () => {
+  const sent = async (parts) => {
+    const res = await send(multipart([field('chatId', chatId), ...parts]));
+    assert.equal(res.status, 201, res.body);
+    return res.json.messages.map((m) => `${m.type} ${m.fileUrl.match(/\.\w+$/)[0]}`);
+  };
+  const unsaid = upload(file('a', 'application/octet-stream', mp4()));
+  const hint = (value) => field('type', value);
+  assert.deepEqual(await sent([hint('audio'), unsaid]), ['audio .m4a']);
+  assert.deepEqual(await sent([unsaid, hint('Audio/mp4')]), ['audio .m4a']);
+  assert.deepEqual(await sent([unsaid, hint('video')]), ['video .mp4']);
+  assert.deepEqual(await sent([unsaid, hint('audio'), unsaid, hint('video')]), ['audio .m4a', 'video .mp4']);
+  assert.deepEqual(await sent([hint('audio'), upload(file('a', 'video/mp4', mp4()))]), ['video .mp4'], 'the declared type says it');
+  assert.deepEqual(await sent([hint('audio'), upload(file('a.png', 'image/png', png()))]), ['image .png'], 'the content says it');
 });
