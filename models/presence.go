@@ -22,9 +22,54 @@ type Absence struct {
 	Back time.Time
 }
 
+// MaxSeen is how many messages an Absence names at most, the newest.
+const MaxSeen = 2000
+
+// ClockSkew is how far ahead a clock may be that a time comes from: what is
+// later is no time anybody can have noted.
+const ClockSkew = time.Minute
+
+// Plausible says whether a time that was read somewhere can be one at which
+// something happened.
+func Plausible(at, now time.Time) bool { return at.Unix() >= 0 && !at.After(now.Add(ClockSkew)) }
+
+// Checked is what can be believed of an absence that was read somewhere: others
+// write there too, and so did older versions. odd says that something was left
+// out; ok is false where not even its beginning can be believed.
+func (a Absence) Checked(now time.Time) (checked Absence, odd, ok bool) {
+	if !Plausible(a.Since, now) {
+		return Absence{}, true, false
+	}
+	checked = Absence{Since: a.Since, Back: a.Back}
+	if !a.Back.IsZero() && !Plausible(a.Back, now) {
+		// They did come back, and not later than now.
+		checked.Back, odd = now, true
+	}
+	checked.Seen, odd = checkedIDs(a.Seen, odd)
+	return checked, odd, true
+}
+
+func checkedIDs(ids []MessageID, odd bool) ([]MessageID, bool) {
+	if over := len(ids) - MaxSeen; over > 0 {
+		ids, odd = ids[over:], true
+	}
+	var good []MessageID
+	for _, id := range ids {
+		if id, ok := ParseMessageID(string(id)); ok {
+			good = append(good, id)
+			continue
+		}
+		odd = true
+	}
+	return good, odd
+}
+
 // Arrival is what presence knew of a user at the moment a socket of theirs came.
 type Arrival struct {
-	Others int // other sockets that counted
+	Others int // other sockets that counted, whoever serves them
+	// Ours are those of them in a Parley pod's books: when they leave, it is noted
+	// what they had. A Node pod's, or what a dead one left behind, notes nothing.
+	Ours int
 	// Absence is the note on the user; Noted says whether there was one.
 	Absence Absence
 	Noted   bool
@@ -57,6 +102,15 @@ type Delivery struct {
 	At time.Time
 }
 
+// Stranger is a socket id in a user's set that is in no Parley pod's books and
+// that no pod has answered for, for so long that it was taken out.
+type Stranger struct {
+	UserID   UserID
+	SocketID SocketID
+	// Answered is when a pod last said that it has the socket; zero for never.
+	Answered time.Time
+}
+
 // Session is what is remembered of a socket that left, in case its client comes
 // back and says which message was the last it read.
 type Session struct {
@@ -72,6 +126,38 @@ type Session struct {
 	Sent    []Delivery
 	Backlog int
 	From    time.Time
+}
+
+// MaxSent is how many messages a Session names at most, the newest.
+const MaxSent = 10 * MaxSeen
+
+// Checked is what can be believed of a session that was read somewhere; see
+// Absence.Checked.
+func (s Session) Checked(now time.Time) (checked Session, odd, ok bool) {
+	if s.UserID, ok = ParseUserID(string(s.UserID)); !ok {
+		return Session{}, true, false
+	}
+	if s.Before, odd, ok = s.Before.Checked(now); !ok || s.Backlog < 0 || s.Backlog > len(s.Sent) || len(s.Sent) > MaxSent {
+		return Session{}, true, false
+	}
+	var sent []Delivery
+	backlog := 0
+	for i, d := range s.Sent {
+		id, known := ParseMessageID(string(d.ID))
+		if !known || !Plausible(d.At, now) {
+			odd = true
+			continue
+		}
+		if i < s.Backlog {
+			backlog++
+		}
+		sent = append(sent, Delivery{ID: id, At: d.At})
+	}
+	s.Sent, s.Backlog = sent, backlog
+	if !s.From.IsZero() && !Plausible(s.From, now) {
+		s.From, odd = now, true // nothing before it is known to be all
+	}
+	return s, odd, true
 }
 
 // Presence is what others may know of a user.
