@@ -2,7 +2,6 @@ package mongo
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -11,14 +10,22 @@ import (
 	"parley/models"
 )
 
+// What others wrote here, or older versions, is left out under these names where
+// it is odd; nobody is refused for it.
+const (
+	oddAbsence = "odd_absence"
+	oddInstall = "odd_installation"
+)
+
 // SaveAbsence notes since when the user is away, in place of what was noted.
 func (s *Store) SaveAbsence(ctx context.Context, user models.UserID, absence models.Absence) error {
 	doc := bson.D{{Key: "_id", Value: string(user)}, {Key: "since", Value: date(absence.Since)}}
 	seen := bson.A{}
 	for _, id := range absence.Seen {
 		oid, err := objectID(string(id))
-		if err != nil {
-			return models.Internal(err)
+		if err != nil { // no message has it, so that none will be sent again for it
+			s.metrics.Dropped(oddAbsence)
+			continue
 		}
 		seen = append(seen, oid)
 	}
@@ -44,9 +51,7 @@ func (s *Store) Absence(ctx context.Context, user models.UserID) (absence models
 		if err != nil || raw == nil {
 			return err
 		}
-		if absence.Since, found = dateOf(raw, "since"); !found {
-			return nil
-		}
+		absence.Since, _ = dateOf(raw, "since")
 		absence.Back, _ = dateOf(raw, "back")
 		array, _ := raw.Lookup("seen").ArrayOK()
 		values, _ := array.Values()
@@ -55,14 +60,17 @@ func (s *Store) Absence(ctx context.Context, user models.UserID) (absence models
 				absence.Seen = append(absence.Seen, models.MessageID(id.Hex()))
 			}
 		}
+		var odd bool
+		if absence, odd, found = absence.Checked(s.now()); odd {
+			s.metrics.Dropped(oddAbsence)
+			s.logger.Warn("an absence is odd", "user", user, "usable", found)
+		}
 		return nil
 	})
 	return absence, found, err
 }
 
 const installedID = "installed"
-
-var errNoInstallDate = errors.New(`parley_state: document "installed" has no date "at"`)
 
 // Installed is when Parley first ran on this database: now, for the first pod.
 func (s *Store) Installed(ctx context.Context) (time.Time, error) {
@@ -86,10 +94,16 @@ func (s *Store) Installed(ctx context.Context) (time.Time, error) {
 			return err
 		}
 		var ok bool
-		if at, ok = dateOf(raw, "at"); !ok {
-			return errNoInstallDate
+		if at, ok = dateOf(raw, "at"); ok && models.Plausible(at, s.now()) {
+			return nil
 		}
-		return nil
+		// Somebody's hand was in it. Nobody can be told that it began at no time, or
+		// that it has not begun yet: it begins now.
+		s.metrics.Dropped(oddInstall)
+		s.logger.Warn("when Parley was installed cannot be read; from now on it is now")
+		at = s.now().UTC().Truncate(time.Millisecond)
+		_, err = s.state.ReplaceOne(ctx, byID(installedID), append(byID(installedID), bson.E{Key: "at", Value: date(at)}))
+		return err
 	})
 	if err != nil {
 		return time.Time{}, err

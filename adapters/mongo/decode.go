@@ -1,7 +1,6 @@
 package mongo
 
 import (
-	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -56,8 +55,11 @@ func chatOf(d bson.Raw) (models.Chat, bool) {
 // participantsOf names each user once, in the order of the document.
 func participantsOf(v bson.RawValue) []models.UserID {
 	users := []models.UserID{}
+	in := map[models.UserID]struct{}{}
 	add := func(v bson.RawValue) {
-		if u, ok := userOf(v); ok && !slices.Contains(users, u) {
+		u, ok := userOf(v)
+		if _, already := in[u]; ok && !already {
+			in[u] = struct{}{}
 			users = append(users, u)
 		}
 	}

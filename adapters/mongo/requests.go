@@ -65,10 +65,13 @@ func (s *Store) Claim(ctx context.Context, request models.Request) (claimed bool
 
 // TakeOver makes a stale claim ours if it is still the one made at claimedAt.
 func (s *Store) TakeOver(ctx context.Context, key string, claimedAt, now time.Time) (taken bool, err error) {
-	if date(now) <= date(claimedAt) {
+	if date(now) <= date(claimedAt) && models.Plausible(claimedAt, now) {
 		return false, nil // a claim that does not get younger would be taken over again at once
 	}
-	filter := append(byID(key), bson.E{Key: "done", Value: false}, bson.E{Key: "claimedAt", Value: date(claimedAt)})
+	filter := append(byID(key), bson.E{Key: "done", Value: false})
+	if !claimedAt.IsZero() { // else there is no such date, and nobody's claim to respect
+		filter = append(filter, bson.E{Key: "claimedAt", Value: date(claimedAt)})
+	}
 	update := bson.D{{Key: "$set", Value: bson.D{{Key: "claimedAt", Value: date(now)}}}}
 	err = s.do(ctx, "take_over", func(ctx context.Context) error {
 		r, err := s.requests.UpdateOne(ctx, filter, update)

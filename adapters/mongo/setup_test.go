@@ -109,6 +109,22 @@ type metrics struct {
 	mu     sync.Mutex
 	errors map[string]int
 	timed  map[string]int
+	odd    map[string]int
+}
+
+func (m *metrics) Dropped(reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.odd == nil {
+		m.odd = map[string]int{}
+	}
+	m.odd[reason]++
+}
+
+func (m *metrics) dropped(reason string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.odd[reason]
 }
 
 func (m *metrics) MongoError(op string) {

@@ -40,6 +40,8 @@ const (
 type Metrics interface {
 	MongoError(op string)
 	MongoLatency(op string, d time.Duration)
+	// Dropped counts what was odd and is left out, by reason.
+	Dropped(reason string)
 }
 
 // Options is what a Store needs. Only URI is required.
@@ -178,3 +180,4 @@ type noMetrics struct{}
 
 func (noMetrics) MongoError(string)                  {}
 func (noMetrics) MongoLatency(string, time.Duration) {}
+func (noMetrics) Dropped(string)                     {}
