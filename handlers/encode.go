@@ -1,14 +1,27 @@
 package handlers
 
 import (
+	"fmt"
 	"time"
 
 	"parley/models"
 )
 
+// lastDate is the last instant, and its opposite the first, a JavaScript Date
+// can hold, in Unix ms.
+const lastDate = 8.64e15
+
 // timestamp prints a time as JavaScript's Date does: three fractional digits
-// and Z, always.
-func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+// and Z, always; a year beyond four digits with a sign and six. Others' documents
+// may say any time: one no Date can hold is the nearest one can.
+func timestamp(t time.Time) string {
+	t = time.UnixMilli(max(-lastDate, min(lastDate, t.UnixMilli()))).UTC()
+	year, rest := t.Year(), t.Format("-01-02T15:04:05.000Z")
+	if year >= 0 && year <= 9999 {
+		return fmt.Sprintf("%04d%s", year, rest)
+	}
+	return fmt.Sprintf("%+07d%s", year, rest)
+}
 
 // What is sent are structs: their keys come in the order in which Node writes
 // them.
@@ -176,15 +189,27 @@ func EncodeEvent(event models.Event) (name string, payload any) {
 	return "", nil
 }
 
-// MessageIDOf recognises a new_message, whichever pod sent it.
-func MessageIDOf(event string, args []any) (models.MessageID, bool) {
-	if event != newMessage || len(args) == 0 {
+// MessageIDs recognises a new_message, whichever pod sent it, by the message it
+// is of. Others may emit the event too, of what is no message: their sockets are
+// sent it, but there is nothing to remember of it. odd is told of those.
+func MessageIDs(odd func()) func(event string, args []any) (models.MessageID, bool) {
+	return func(event string, args []any) (models.MessageID, bool) {
+		if event != newMessage {
+			return "", false
+		}
+		id, ok := messageIDIn(args)
+		if !ok {
+			odd()
+		}
+		return id, ok
+	}
+}
+
+func messageIDIn(args []any) (models.MessageID, bool) {
+	if len(args) == 0 {
 		return "", false
 	}
-	payload, ok := args[0].(map[string]any)
-	if !ok {
-		return "", false
-	}
-	id, ok := payload["_id"].(string)
-	return models.MessageID(id), ok && id != ""
+	payload, _ := args[0].(map[string]any)
+	id, _ := payload["_id"].(string)
+	return models.ParseMessageID(id)
 }

@@ -3,6 +3,8 @@ package handlers
 import (
 	"bytes"
 	"encoding/json"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,25 +45,51 @@ func TestEncodeEvent(t *testing.T) {
 	}
 }
 
-func TestMessageIDOf(t *testing.T) {
-	ours := map[string]any{"_id": "m", "chatId": "c"}
+func TestMessageIDs(t *testing.T) {
+	const id = "665f00000000000000000abc"
+	ours := map[string]any{"_id": id, "chatId": "c"}
+	var odd int
+	messageID := MessageIDs(func() { odd++ })
 	tests := []struct {
 		name  string
 		event string
 		args  []any
 		want  models.MessageID
 		ok    bool
+		odd   int
 	}{
-		{"ours", "new_message", []any{ours}, "m", true},
-		{"with a recovery offset", "new_message", []any{ours, "offset"}, "m", true},
-		{"another event", "typing", []any{ours}, "", false},
-		{"no argument", "new_message", nil, "", false},
-		{"odd argument", "new_message", []any{"m"}, "", false},
-		{"odd id", "new_message", []any{map[string]any{"_id": 7.0}}, "", false},
+		{"ours", "new_message", []any{ours}, id, true, 0},
+		{"with an offset", "new_message", []any{ours, "offset"}, id, true, 0},
+		{"in upper case", "new_message", []any{map[string]any{"_id": strings.ToUpper(id)}}, id, true, 0},
+		{"another event", "typing", []any{ours}, "", false, 0},
+		{"no argument", "new_message", nil, "", false, 1},
+		{"odd argument", "new_message", []any{id}, "", false, 1},
+		{"a number", "new_message", []any{map[string]any{"_id": 7.0}}, "", false, 1},
+		{"a word", "new_message", []any{map[string]any{"_id": "notice-1"}}, "", false, 1},
+		{"a UUID", "new_message", []any{map[string]any{"_id": "7d444840-9dc0-11d1-b245-5ffdce74fad2"}}, "", false, 1},
+		{"24 of something else", "new_message", []any{map[string]any{"_id": "66500000000000000000abcg"}}, "", false, 1},
 	}
 	for _, tt := range tests {
-		if got, ok := MessageIDOf(tt.event, tt.args); got != tt.want && tt.ok || ok != tt.ok {
-			t.Errorf("%s: %q, %v", tt.name, got, ok)
+		odd = 0
+		if got, ok := messageID(tt.event, tt.args); got != tt.want || ok != tt.ok || odd != tt.odd {
+			t.Errorf("%s: %q, %v, %d odd", tt.name, got, ok, odd)
+		}
+	}
+}
+
+func TestTimestampsOfAnyTime(t *testing.T) {
+	for ms, want := range map[int64]string{
+		0:               "1970-01-01T00:00:00.000Z",
+		253402300800000: "+010000-01-01T00:00:00.000Z",
+		8.64e15:         "+275760-09-13T00:00:00.000Z",
+		math.MaxInt64:   "+275760-09-13T00:00:00.000Z",
+		math.MinInt64:   "-271821-04-20T00:00:00.000Z",
+		-62198755200000: "-000001-01-01T00:00:00.000Z",
+		-62167219200000: "0000-01-01T00:00:00.000Z",
+		1772600767008:   "2026-03-04T05:06:07.008Z",
+	} {
+		if got := timestamp(time.UnixMilli(ms)); got != want {
+			t.Errorf("%d: %s, want %s", ms, got, want)
 		}
 	}
 }

@@ -114,8 +114,9 @@ func (s *Server) build(ctx context.Context) error {
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
 		MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
 		Msgpack: cfg.Parser == ParserMsgpack, Recovery: cfg.RecoveryWindow > 0,
-		Bus: bus, Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDOf,
-		Assets: bundles, Logger: logger, Metrics: s.metrics, Now: time.Now,
+		Bus: bus, Encode: handlers.EncodeEvent,
+		MessageID: handlers.MessageIDs(func() { s.metrics.Dropped("odd_message_id") }),
+		Assets:    bundles, Logger: logger, Metrics: s.metrics, Now: time.Now,
 	})
 	if err != nil {
 		return err
