@@ -244,10 +244,14 @@ func (s *subscriber) heardSince() time.Time {
 	return s.heardAt
 }
 
-// answered takes the answer to a ping: when it was sent, or a fence's name.
+// answered takes the answer to a ping: when it was sent, or a fence's name. A
+// time we cannot have sent is no answer of ours: all before it would count as
+// heard.
 func (s *subscriber) answered(payload string) {
 	if ns, err := strconv.ParseInt(payload, 10, 64); err == nil {
-		s.heardUpTo(time.Unix(0, ns))
+		if at := time.Unix(0, ns); !at.After(s.now()) {
+			s.heardUpTo(at)
+		}
 		return
 	}
 	s.mu.Lock()
