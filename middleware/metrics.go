@@ -32,6 +32,7 @@ type Metrics struct {
 	mongoErrors, redisErrors   counters
 	mongoSeconds, redisSeconds histograms
 	podsReaped, ghosts         prometheus.Counter
+	strangers                  prometheus.Counter
 	mediaErrors                counters
 	keysFetched                counters
 	requests                   *prometheus.CounterVec
@@ -96,6 +97,7 @@ func NewMetrics() *Metrics {
 		redisSeconds:   f.histograms("parley_redis_seconds", "Time of Redis operations.", "op"),
 		podsReaped:     f.counter("parley_pods_reaped_total", "Dead pods whose sockets this pod cleared away."),
 		ghosts:         f.counter("parley_ghost_sockets_total", "Sockets of dead pods taken out of presence."),
+		strangers:      f.counter("parley_stranger_sockets_total", "Sockets that no pod had, taken out of presence."),
 		mediaErrors:    f.counters("parley_media_errors_total", "File storage operations that failed, by operation.", "op"),
 		keysFetched:    f.counters("parley_token_keys_fetched_total", "Requests for JWT_JWKS_URL, by outcome.", "outcome"),
 		requests:       f.counterVec("parley_http_requests_total", "HTTP requests answered.", "route", "method", "status"),

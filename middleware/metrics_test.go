@@ -57,6 +57,7 @@ func TestMetricsCount(t *testing.T) {
 	m.RedisError("add")
 	m.RedisLatency("add", 2*time.Second)
 	m.PodReaped(6)
+	m.StrangersRemoved(2)
 	m.MediaError("keep")
 	m.KeysFetched("failed")
 	got := scrape(t, m)
@@ -73,6 +74,7 @@ func TestMetricsCount(t *testing.T) {
 		`parley_refusals_total{code="token_expired",via="socket"}`: "1",
 		`parley_refusals_total{code="rate_limited",via="rest"}`:    "1",
 		"parley_deliveries_total":                                  "7",
+		"parley_stranger_sockets_total":                            "2",
 		"parley_duplicates_total":                                  "1",
 		"parley_panics_total":                                      "1",
 		`parley_cluster_dropped_total{reason="undecodable"}`:       "1",

@@ -81,6 +81,9 @@ func (m *Metrics) PodReaped(n int) {
 	add(m.ghosts, n)
 }
 
+// StrangersRemoved counts socket ids that no pod answered for and that were taken out of presence.
+func (m *Metrics) StrangersRemoved(n int) { add(m.strangers, n) }
+
 // MediaError counts an operation that failed.
 func (m *Metrics) MediaError(op string) { m.mediaErrors.inc(op) }
 

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strconv"
 	"time"
 
@@ -18,18 +17,20 @@ const (
 
 // A note is a hash: since and back in Unix microseconds, which a Lua number
 // holds exactly, seen as JSON, and by, the socket it was made for. One script
-// each, so that two pods that note at once cannot mix their notes.
+// each, so that two pods that note at once cannot mix their notes. What is no
+// number, or a time yet to come, has not been noted by a pod and counts for
+// nothing.
 const (
-	awayScript = `local since,old=ARGV[1],redis.call('HGET',KEYS[1],'since')
-if old and tonumber(old)>tonumber(since) then since=old end
+	awayScript = `local since,old=ARGV[1],tonumber(redis.call('HGET',KEYS[1],'since') or '')
+if old and old>tonumber(since) and old<=tonumber(ARGV[5]) then since=redis.call('HGET',KEYS[1],'since') end
 redis.call('DEL',KEYS[1])
 redis.call('HSET',KEYS[1],'since',since,'seen',ARGV[2],'by',ARGV[3])
 redis.call('PEXPIRE',KEYS[1],ARGV[4])
 return 1`
 	// A return from before the user left belongs to an earlier absence: it may
 	// arrive late, and must not end this one.
-	backScript = `local old=redis.call('HGET',KEYS[1],'since')
-if old and tonumber(old)>tonumber(ARGV[3]) then return 0 end
+	backScript = `local old=tonumber(redis.call('HGET',KEYS[1],'since') or '')
+if old and old>tonumber(ARGV[3]) and old<=tonumber(ARGV[5]) then return 0 end
 redis.call('DEL',KEYS[1])
 redis.call('HSET',KEYS[1],'since',ARGV[1],'seen',ARGV[2],'back',ARGV[3])
 redis.call('PEXPIRE',KEYS[1],ARGV[4])
@@ -48,43 +49,53 @@ func (p *Presence) MarkAway(ctx context.Context, user models.UserID, by models.S
 	if err != nil {
 		return models.Internal(err)
 	}
-	return p.ask("mark_away", func() error {
+	return p.sound(ctx, "mark_away", func() error {
 		return p.client.Eval(ctx, awayScript, []string{absenceKey(user)},
-			micros(absence.Since), string(seen), string(by), absenceFor.Milliseconds()).Err()
-	})
+			micros(absence.Since), string(seen), string(by), absenceFor.Milliseconds(), p.latest()).Err()
+	}, typed{absenceKey(user), aHash})
 }
 
-// Away returns the note on the user.
+// Away returns the note on the user. One that cannot be read is none: the
+// database has another.
 func (p *Presence) Away(ctx context.Context, user models.UserID) (models.Absence, bool, error) {
 	var note map[string]string
-	err := p.ask("away", func() (err error) {
+	err := p.sound(ctx, "away", func() (err error) {
 		note, err = p.client.HGetAll(ctx, absenceKey(user)).Result()
 		return err
-	})
+	}, typed{absenceKey(user), aHash})
 	if err != nil {
 		return models.Absence{}, false, err
 	}
-	return absenceOf(note)
+	absence, noted := p.absenceOf(note)
+	return absence, noted, nil
 }
 
-func absenceOf(note map[string]string) (absence models.Absence, noted bool, err error) {
+func (p *Presence) absenceOf(note map[string]string) (absence models.Absence, noted bool) {
 	if len(note) == 0 {
-		return absence, false, nil
+		return absence, false
 	}
-	since, err := strconv.ParseInt(note["since"], 10, 64)
-	if err == nil {
-		absence.Since = time.UnixMicro(since).UTC()
-		err = json.Unmarshal([]byte(note["seen"]), &absence.Seen)
+	odd := false
+	number := func(text string) time.Time {
+		us, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			return time.Time{}.Add(-1) // no time anybody can have noted, and not "none" either
+		}
+		return time.UnixMicro(us).UTC()
 	}
-	if text, ok := note["back"]; ok && err == nil {
-		var back int64
-		back, err = strconv.ParseInt(text, 10, 64)
-		absence.Back = time.UnixMicro(back).UTC()
+	absence.Since = number(note["since"])
+	if text, ok := note["back"]; ok {
+		absence.Back = number(text)
 	}
-	if err != nil {
-		return models.Absence{}, false, models.Internal(errors.Join(errors.New("an absence note cannot be read"), err))
+	var seen []any // of whatever somebody put there
+	if err := json.Unmarshal([]byte(note["seen"]), &seen); err != nil {
+		odd = true
 	}
-	return absence, true, nil
+	for _, id := range seen {
+		text, _ := id.(string)
+		absence.Seen = append(absence.Seen, models.MessageID(text))
+	}
+	absence, left, ok := absence.Checked(p.now())
+	return p.believed(absence, odd || left, ok)
 }
 
 // MarkBack notes that the first device returned, and from which absence; the
@@ -97,17 +108,20 @@ func (p *Presence) MarkBack(ctx context.Context, user models.UserID, absence mod
 	if err != nil {
 		return models.Internal(err)
 	}
-	return p.ask("mark_back", func() error {
+	return p.sound(ctx, "mark_back", func() error {
 		return p.client.Eval(ctx, backScript, []string{absenceKey(user)},
-			micros(absence.Since), string(seen), micros(absence.Back), keep.Milliseconds()).Err()
-	})
+			micros(absence.Since), string(seen), micros(absence.Back), keep.Milliseconds(), p.latest()).Err()
+	}, typed{absenceKey(user), aHash})
 }
 
 // ForgetAway drops the note after keep if it is still the one made on behalf of by.
 func (p *Presence) ForgetAway(ctx context.Context, user models.UserID, by models.SocketID, keep time.Duration) error {
-	return p.ask("forget_away", func() error {
+	return p.sound(ctx, "forget_away", func() error {
 		return p.client.Eval(ctx, forgetScript, []string{absenceKey(user)}, string(by), keep.Milliseconds()).Err()
-	})
+	}, typed{absenceKey(user), aHash})
 }
+
+// latest is the latest time a pod can have noted.
+func (p *Presence) latest() string { return micros(p.now().Add(models.ClockSkew)) }
 
 func micros(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }

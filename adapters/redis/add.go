@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"slices"
 
 	driver "github.com/redis/go-redis/v9"
 
@@ -13,6 +14,8 @@ import (
 type counted struct {
 	changed bool
 	count   int
+	// members are all that are there, where the script says it.
+	members []string
 }
 
 // Add puts the socket into the user's set and says what was there just then.
@@ -35,7 +38,8 @@ func (p *Presence) Add(ctx context.Context, user models.UserID, socket models.So
 	arrival := models.Arrival{}
 	if err == nil {
 		arrival.Others = results[0].count
-		arrival.Absence, arrival.Noted, err = absenceOf(note.Val())
+		arrival.Absence, arrival.Noted = p.absenceOf(note.Val())
+		arrival.Ours, err = p.beside(ctx, user, socket, results[0])
 	}
 	if err != nil {
 		if e.is(arriving) {
@@ -45,6 +49,16 @@ func (p *Presence) Add(ctx context.Context, user models.UserID, socket models.So
 	}
 	p.sockets.arrive(e)
 	return arrival, nil
+}
+
+// beside says how many of the others that were there as the socket was added are
+// ours.
+func (p *Presence) beside(ctx context.Context, user models.UserID, socket models.SocketID, added counted) (int, error) {
+	others := slices.DeleteFunc(added.members, func(id string) bool { return id == string(socket) })
+	if added.count == 0 || len(others) == 0 {
+		return added.count, nil // nobody, or more than are told apart
+	}
+	return p.oursOf(ctx, user, others)
 }
 
 // write notes the sockets in the pod's hash and then adds them to their sets,
@@ -57,7 +71,14 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 	}
 	var lease *driver.IntCmd
 	commands := make([]*driver.Cmd, len(entries))
-	err := p.ask(op, func() error {
+	keys := []typed{{socketsKey(p.pod), aHash}}
+	for _, e := range entries {
+		keys = append(keys, typed{userKey(e.user), aSet})
+		if len(also) > 0 {
+			keys = append(keys, typed{absenceKey(e.user), aHash})
+		}
+	}
+	err := p.sound(ctx, op, func() error {
 		pipe := p.client.Pipeline()
 		lease = pipe.Exists(ctx, leaseKey(p.pod))
 		pipe.HSet(ctx, socketsKey(p.pod), fields...)
@@ -68,7 +89,7 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 			pipe = p.client.Pipeline()
 		}
 		for i, e := range entries {
-			commands[i] = pipe.Eval(ctx, addScript, []string{userKey(e.user)}, string(e.socket))
+			commands[i] = pipe.Eval(ctx, addScript, []string{userKey(e.user)}, string(e.socket), maxBeside)
 		}
 		if p.clustered && len(also) > 0 { // right behind has to be right behind
 			if _, err := pipe.Exec(ctx); err != nil {
@@ -81,7 +102,7 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 		}
 		_, err := pipe.Exec(ctx)
 		return err
-	})
+	}, keys...)
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +116,20 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 func counts(commands []*driver.Cmd) ([]counted, error) {
 	results := make([]counted, len(commands))
 	for i, c := range commands {
-		pair, err := c.Int64Slice()
-		if err != nil || len(pair) != 2 {
-			return nil, models.Unavailable("Redis", errors.Join(err, errors.New("an answer that is not a pair of numbers")))
+		answer, err := c.Slice()
+		if err != nil || len(answer) < 2 {
+			return nil, models.Unavailable("Redis", errors.Join(err, errors.New("an answer that does not begin with two numbers")))
 		}
-		results[i] = counted{changed: pair[0] == 1, count: int(pair[1])}
+		changed, _ := answer[0].(int64)
+		count, _ := answer[1].(int64)
+		results[i] = counted{changed: changed == 1, count: int(count)}
+		if len(answer) > 2 {
+			members, _ := answer[2].([]any)
+			for _, m := range members {
+				id, _ := m.(string)
+				results[i].members = append(results[i].members, id)
+			}
+		}
 	}
 	return results, nil
 }

@@ -54,16 +54,19 @@ func NewCensus(o CensusOptions) *Census {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	c := &Census{o: o, seen: map[models.UserID]time.Time{}}
-	c.each = func(ctx context.Context, fn func(context.Context, driver.Cmdable) error) error {
-		return fn(ctx, o.Client)
-	}
-	if clustered, ok := o.Client.(*driver.ClusterClient); ok {
-		c.each = func(ctx context.Context, fn func(context.Context, driver.Cmdable) error) error {
+	return &Census{o: o, seen: map[models.UserID]time.Time{}, each: onEach(o.Client)}
+}
+
+// onEach calls for each server that holds keys of its own.
+func onEach(client driver.UniversalClient) func(context.Context, func(context.Context, driver.Cmdable) error) error {
+	if clustered, ok := client.(*driver.ClusterClient); ok {
+		return func(ctx context.Context, fn func(context.Context, driver.Cmdable) error) error {
 			return clustered.ForEachMaster(ctx, func(ctx context.Context, node *driver.Client) error { return fn(ctx, node) })
 		}
 	}
-	return c
+	return func(ctx context.Context, fn func(context.Context, driver.Cmdable) error) error {
+		return fn(ctx, client)
+	}
 }
 
 // LastOnline is when the user was last seen to have a socket elsewhere.
@@ -95,18 +98,30 @@ func (c *Census) Run(ctx context.Context) error {
 }
 
 func (c *Census) round(ctx context.Context, node driver.Cmdable) error {
+	at := c.o.Now() // before Redis looks
+	return walkSets(ctx, node, func(keys []string) error {
+		keys, err := c.servedElsewhere(ctx, node, keys)
+		if err != nil {
+			return err
+		}
+		c.note(keys, at)
+		at = c.o.Now()
+		return nil
+	})
+}
+
+// walkSets hands out the keys of all users' sets, some at a time.
+func walkSets(ctx context.Context, node driver.Cmdable, fn func(keys []string) error) error {
 	for cursor := uint64(0); ; {
-		at := c.o.Now() // before Redis looks
 		bounded, cancel := context.WithTimeout(ctx, censusCall)
 		keys, next, err := node.Scan(bounded, cursor, userPrefix+"*"+userSuffix, censusKeys).Result()
 		cancel()
 		if err != nil {
 			return models.Unavailable("Redis", err)
 		}
-		if keys, err = c.servedElsewhere(ctx, node, keys); err != nil {
+		if err := fn(keys); err != nil {
 			return err
 		}
-		c.note(keys, at)
 		if cursor = next; cursor == 0 {
 			return nil
 		}
@@ -118,6 +133,27 @@ func (c *Census) round(ctx context.Context, node driver.Cmdable) error {
 	}
 }
 
+// membersOf returns the members of each set, and of all of them.
+func membersOf(ctx context.Context, node driver.Cmdable, keys []string) (sets [][]string, all []string, err error) {
+	commands := make([]*driver.StringSliceCmd, len(keys))
+	if _, err := node.Pipelined(ctx, func(pipe driver.Pipeliner) error {
+		for i, key := range keys {
+			commands[i] = pipe.SMembers(ctx, key)
+		}
+		return nil
+	}); err != nil && !isWrongType(err) { // a key that is no set has no sockets in it
+		return nil, nil, models.Unavailable("Redis", err)
+	}
+	sets = make([][]string, len(keys))
+	for i, c := range commands {
+		if sets[i], err = c.Result(); err != nil && !isWrongType(err) {
+			return nil, nil, models.Unavailable("Redis", err)
+		}
+		all = append(all, sets[i]...)
+	}
+	return sets, all, nil
+}
+
 // servedElsewhere returns the keys of sets with a socket that is no Parley pod's:
 // where one of ours was only about to be let in, nobody has served the user.
 // A socket is noted in its pod's hash before it is in its set.
@@ -127,54 +163,26 @@ func (c *Census) servedElsewhere(ctx context.Context, node driver.Cmdable, keys 
 	}
 	ctx, cancel := context.WithTimeout(ctx, censusCall)
 	defer cancel()
-	sets := make([]*driver.StringSliceCmd, len(keys))
-	if _, err := node.Pipelined(ctx, func(pipe driver.Pipeliner) error {
-		for i, key := range keys {
-			sets[i] = pipe.SMembers(ctx, key)
-		}
-		return nil
-	}); err != nil {
-		return nil, models.Unavailable("Redis", err)
+	sets, sockets, err := membersOf(ctx, node, keys)
+	if err != nil {
+		return nil, err
 	}
-	var sockets []string
-	for _, set := range sets {
-		sockets = append(sockets, set.Val()...)
-	}
-	ours, err := c.ours(ctx, sockets)
+	ours, err := booked(ctx, c.o.Client, sockets)
 	if err != nil {
 		return nil, err
 	}
 	elsewhere := keys[:0]
 	for i, key := range keys {
-		if slices.ContainsFunc(sets[i].Val(), func(socket string) bool { return !ours[socket] }) {
+		if slices.ContainsFunc(sets[i], func(socket string) bool { return !ours[socket] }) {
 			elsewhere = append(elsewhere, key)
 		}
 	}
 	return elsewhere, nil
 }
 
-// ours says which of the sockets are in a Parley pod's books.
-func (c *Census) ours(ctx context.Context, sockets []string) (map[string]bool, error) {
-	ours := map[string]bool{}
-	if len(sockets) == 0 {
-		return ours, nil
-	}
-	pods, err := c.o.Client.ZRange(ctx, podsKey, 0, -1).Result()
-	if err != nil {
-		return nil, models.Unavailable("Redis", err)
-	}
-	for _, pod := range pods {
-		users, err := c.o.Client.HMGet(ctx, socketsKey(pod), sockets...).Result()
-		if err != nil {
-			return nil, models.Unavailable("Redis", err)
-		}
-		for i, user := range users {
-			if user != nil {
-				ours[sockets[i]] = true
-			}
-		}
-	}
-	return ours, nil
+// userIn is whose set the key names; ok is false for what can be nobody's.
+func userIn(key string) (user models.UserID, ok bool) {
+	return models.ParseUserID(strings.TrimSuffix(strings.TrimPrefix(key, userPrefix), userSuffix))
 }
 
 // note takes the keys of sets, which exist only while there is a socket in them.
@@ -182,7 +190,10 @@ func (c *Census) note(keys []string, at time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, key := range keys {
-		user := models.UserID(strings.TrimSuffix(strings.TrimPrefix(key, userPrefix), userSuffix))
+		user, ok := userIn(key)
+		if !ok {
+			continue
+		}
 		if _, known := c.seen[user]; !known && len(c.seen) >= maxCensus {
 			if !c.full {
 				c.full = true

@@ -30,6 +30,8 @@ func TestContract(t *testing.T) {
 			t.Run("sets", func(t *testing.T) { testSets(t, client, a, b) })
 			t.Run("races", func(t *testing.T) { testRaces(t, a, b) })
 			t.Run("absences", func(t *testing.T) { testAbsences(t, a, b) })
+			t.Run("odd", func(t *testing.T) { testOdd(t, client, newPod(t, client, "c")) })
+			t.Run("beside", func(t *testing.T) { testBeside(t, client, a, b) })
 			t.Run("close", func(t *testing.T) { testClose(t, client, a, b) })
 		})
 	}
@@ -165,26 +167,26 @@ func testAbsences(t *testing.T, a, b *pod) {
 	}
 	wantNone("nothing noted")
 	do(a.ForgetAway(ctx, u, "s", 0))
-	do(a.MarkAway(ctx, u, "s1", models.Absence{Since: t0, Seen: []models.MessageID{"m1", "m2"}}))
-	want("away", t0, time.Time{}, "m1", "m2")
-	do(b.MarkAway(ctx, u, "s2", models.Absence{Since: t0.Add(-time.Microsecond), Seen: []models.MessageID{"m0"}}))
-	want("a later time stays", t0, time.Time{}, "m0")
-	do(b.MarkAway(ctx, u, "s3", models.Absence{Since: at(1), Seen: []models.MessageID{"m3"}}))
-	want("a later time counts", at(1), time.Time{}, "m3")
+	do(a.MarkAway(ctx, u, "s1", models.Absence{Since: t0, Seen: []models.MessageID{messageID(1), messageID(2)}}))
+	want("away", t0, time.Time{}, messageID(1), messageID(2))
+	do(b.MarkAway(ctx, u, "s2", models.Absence{Since: t0.Add(-time.Microsecond), Seen: []models.MessageID{messageID(0)}}))
+	want("a later time stays", t0, time.Time{}, messageID(0))
+	do(b.MarkAway(ctx, u, "s3", models.Absence{Since: at(1), Seen: []models.MessageID{messageID(3)}}))
+	want("a later time counts", at(1), time.Time{}, messageID(3))
 	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl < 29*24*time.Hour || ttl > absenceFor {
 		t.Errorf("the note ends in %v", ttl)
 	}
 	do(a.ForgetAway(ctx, u, "s1", 0))
-	want("made on behalf of another", at(1), time.Time{}, "m3")
+	want("made on behalf of another", at(1), time.Time{}, messageID(3))
 	do(b.MarkBack(ctx, u, models.Absence{Since: at(-9), Back: t0}, time.Hour))
-	want("a return from before is late", at(1), time.Time{}, "m3")
-	do(a.MarkBack(ctx, u, models.Absence{Since: at(1), Seen: []models.MessageID{"m3"}, Back: at(2)}, time.Hour))
-	want("back", at(1), at(2), "m3")
+	want("a return from before is late", at(1), time.Time{}, messageID(3))
+	do(a.MarkBack(ctx, u, models.Absence{Since: at(1), Seen: []models.MessageID{messageID(3)}, Back: at(2)}, time.Hour))
+	want("back", at(1), at(2), messageID(3))
 	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl <= 0 || ttl > time.Hour {
 		t.Errorf("the note of one who is back ends in %v", ttl)
 	}
 	do(a.ForgetAway(ctx, u, "s3", 0))
-	want("one who is back is not forgotten by an old departure", at(1), at(2), "m3")
+	want("one who is back is not forgotten by an old departure", at(1), at(2), messageID(3))
 	do(b.MarkAway(ctx, u, "s4", models.Absence{Since: at(9)}))
 	want("away again", at(9), time.Time{})
 	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl < 29*24*time.Hour {

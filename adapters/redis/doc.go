@@ -20,6 +20,10 @@ type Metrics interface {
 	// PodReaped counts a lost pod that was cleaned up after, and how many
 	// sockets were taken out of their sets for it.
 	PodReaped(sockets int)
+	// StrangersRemoved counts socket ids of nobody's that were taken out of sets.
+	StrangersRemoved(sockets int)
+	// Dropped counts what was odd and is left out, by reason.
+	Dropped(reason string)
 }
 
 type noMetrics struct{}
@@ -27,6 +31,8 @@ type noMetrics struct{}
 func (noMetrics) RedisError(string)                  {}
 func (noMetrics) RedisLatency(string, time.Duration) {}
 func (noMetrics) PodReaped(int)                      {}
+func (noMetrics) StrangersRemoved(int)               {}
+func (noMetrics) Dropped(string)                     {}
 
 func orQuiet(logger *slog.Logger, metrics Metrics) (*slog.Logger, Metrics) {
 	if logger == nil {

@@ -93,7 +93,7 @@ type pod struct {
 func newPod(t *testing.T, client driver.UniversalClient, id string) *pod {
 	t.Helper()
 	c := &told{}
-	p, err := NewPresence(PresenceOptions{Client: client, PodID: id, TTL: testTTL, Callbacks: c.callbacks()})
+	p, err := NewPresence(PresenceOptions{Client: client, PodID: id, TTL: testTTL, Callbacks: c.callbacks(), Metrics: &tally{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,6 +142,30 @@ func members(t *testing.T, c driver.UniversalClient, user models.UserID) []strin
 	slices.Sort(m)
 	return m
 }
+
+// tally counts what was dropped.
+type tally struct {
+	noMetrics
+	mu      sync.Mutex
+	dropped map[string]int
+}
+
+func (c *tally) Dropped(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.dropped == nil {
+		c.dropped = map[string]int{}
+	}
+	c.dropped[reason]++
+}
+
+func (c *tally) of(reason string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.dropped[reason]
+}
+
+func messageID(n int) models.MessageID { return models.MessageID(fmt.Sprintf("%024x", n)) }
 
 func socketName(i int) models.SocketID { return models.SocketID("socket-" + strconv.Itoa(i)) }
 func userName(i int) models.UserID     { return models.UserID(fmt.Sprintf("user-%d", i)) }

@@ -103,13 +103,13 @@ func (p *Presence) keepLease(ctx context.Context) {
 func (p *Presence) lookBack(ctx context.Context) error {
 	ctx, cancel := p.opTimeout(ctx)
 	defer cancel()
-	return p.ask("lease", func() error {
+	return p.sound(ctx, "lease", func() error {
 		score, err := p.client.ZScore(ctx, podsKey, p.pod).Result()
 		if err == nil {
-			p.earlier = time.UnixMilli(int64(score)).UTC()
+			p.earlier = p.instant(score)
 		}
 		return err
-	})
+	}, typed{podsKey, aZSet})
 }
 
 // refresh renews the lease; held is false where it was gone and had to be
@@ -118,7 +118,7 @@ func (p *Presence) refresh(ctx context.Context) (held bool, err error) {
 	ctx, cancel := p.opTimeout(ctx)
 	defer cancel()
 	now := p.now().UnixMilli()
-	err = p.ask("lease", func() error {
+	err = p.sound(ctx, "lease", func() error {
 		lease := p.ttl / leasePart
 		err := p.client.SetArgs(ctx, leaseKey(p.pod), now, driver.SetArgs{Mode: "XX", TTL: lease}).Err()
 		if held = err == nil; errors.Is(err, driver.Nil) {
@@ -128,8 +128,20 @@ func (p *Presence) refresh(ctx context.Context) (held bool, err error) {
 			return err
 		}
 		return p.client.ZAdd(ctx, podsKey, driver.Z{Score: float64(now), Member: p.pod}).Err()
-	})
+	}, typed{podsKey, aZSet})
 	return held, err
+}
+
+// instant is when a pod was last heard of, by its place on the list. A place no
+// pod gives itself says nothing: then it was as long ago as it takes to be
+// taken for dead.
+func (p *Presence) instant(score float64) time.Time {
+	now := p.now().UTC()
+	if score >= 0 && score <= float64(now.Add(models.ClockSkew).UnixMilli()) {
+		return time.UnixMilli(int64(score)).UTC()
+	}
+	p.metrics.Dropped(oddTime)
+	return now.Add(-p.ttl)
 }
 
 // setHealthy notes since when this pod has had Redis without a break.

@@ -54,9 +54,14 @@ const (
 	userSuffix = ":sockets"
 )
 
-// One key each, so that they run on any node of a cluster.
+// One key each, so that they run on any node of a cluster. Who comes is told who
+// was there in the same breath, unless they are many: of two that come at once,
+// one is the first.
 const (
-	addScript    = `local n=redis.call('SADD',KEYS[1],ARGV[1]) return {n,redis.call('SCARD',KEYS[1])-1}`
+	addScript = `local n=redis.call('SADD',KEYS[1],ARGV[1])
+local all=redis.call('SCARD',KEYS[1])
+if all==1 or all>tonumber(ARGV[2]) then return {n,all-1} end
+return {n,all-1,redis.call('SMEMBERS',KEYS[1])}`
 	removeScript = `local n=redis.call('SREM',KEYS[1],ARGV[1]) return {n,redis.call('SCARD',KEYS[1])}`
 )
 
@@ -143,6 +148,9 @@ func NewPresence(o PresenceOptions) (*Presence, error) {
 // SetCallbacks is for a caller that is itself made with the Presence. It must
 // come before Run.
 func (p *Presence) SetCallbacks(c Callbacks) { p.callbacks = c }
+
+// Has says whether the socket is this pod's.
+func (p *Presence) Has(socket models.SocketID) bool { return p.sockets.knows(socket) }
 
 func userKey(user models.UserID) string { return userPrefix + string(user) + userSuffix }
 

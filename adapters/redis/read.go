@@ -11,10 +11,10 @@ import (
 // Count says how many sockets the user has.
 func (p *Presence) Count(ctx context.Context, user models.UserID) (int, error) {
 	var n int64
-	err := p.ask("count", func() (err error) {
+	err := p.sound(ctx, "count", func() (err error) {
 		n, err = p.client.SCard(ctx, userKey(user)).Result()
 		return err
-	})
+	}, typed{userKey(user), aSet})
 	return int(n), err
 }
 
@@ -22,20 +22,16 @@ func (p *Presence) Count(ctx context.Context, user models.UserID) (int, error) {
 // moment ago among them.
 func (p *Presence) Pods(ctx context.Context) (int, error) {
 	var n int64
-	err := p.ask("pods", func() (err error) {
+	err := p.sound(ctx, "pods", func() (err error) {
 		n, err = p.client.ZCard(ctx, podsKey).Result()
 		return err
-	})
+	}, typed{podsKey, aZSet})
 	return int(n), err
 }
 
 // Sockets returns the user's sockets on all pods, in no order.
 func (p *Presence) Sockets(ctx context.Context, user models.UserID) ([]models.SocketID, error) {
-	var members []string
-	err := p.ask("sockets", func() (err error) {
-		members, err = p.client.SMembers(ctx, userKey(user)).Result()
-		return err
-	})
+	members, err := p.members(ctx, "sockets", user)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +48,11 @@ func (p *Presence) Online(ctx context.Context, users []models.UserID) (map[model
 	for start := 0; start < len(users); start += batchSize {
 		batch := users[start:min(start+batchSize, len(users))]
 		commands := make([]*driver.IntCmd, len(batch))
-		err := p.ask("online", func() error {
+		keys := make([]typed, len(batch))
+		for i, user := range batch {
+			keys[i] = typed{userKey(user), aSet}
+		}
+		err := p.sound(ctx, "online", func() error {
 			_, err := p.client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
 				for i, user := range batch {
 					commands[i] = pipe.SCard(ctx, userKey(user))
@@ -60,7 +60,7 @@ func (p *Presence) Online(ctx context.Context, users []models.UserID) (map[model
 				return nil
 			})
 			return err
-		})
+		}, keys...)
 		if err != nil {
 			return nil, err
 		}

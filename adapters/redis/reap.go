@@ -48,7 +48,7 @@ func (p *Presence) findDead(ctx context.Context) []deadPod {
 	defer cancel()
 	var dead []deadPod
 	// The error has been counted; the next round looks again.
-	_ = p.ask("find_dead", func() error {
+	_ = p.sound(ctx, "find_dead", func() error {
 		pods, err := p.client.ZRangeWithScores(ctx, podsKey, 0, -1).Result()
 		if err != nil {
 			return err
@@ -65,11 +65,11 @@ func (p *Presence) findDead(ctx context.Context) []deadPod {
 		}
 		for i, pod := range pods {
 			if id, _ := pod.Member.(string); id != p.pod && leases[i].Val() == 0 {
-				dead = append(dead, deadPod{id, time.UnixMilli(int64(pod.Score)).UTC()})
+				dead = append(dead, deadPod{id, p.instant(pod.Score)})
 			}
 		}
 		return nil
-	})
+	}, typed{podsKey, aZSet})
 	return dead
 }
 
@@ -89,10 +89,10 @@ func (p *Presence) reap(ctx context.Context, dead deadPod, unsure map[models.Soc
 		}
 		var pairs []string
 		bounded, cancel := p.opTimeout(ctx)
-		err = p.ask("reap", func() (err error) {
+		err = p.sound(bounded, "reap", func() (err error) {
 			pairs, cursor, err = p.client.HScan(bounded, socketsKey(dead.id), cursor, "", batchSize).Result()
 			return err
-		})
+		}, typed{socketsKey(dead.id), aHash})
 		cancel()
 		if err != nil {
 			return total, err
@@ -142,7 +142,8 @@ func (p *Presence) reapBatch(ctx context.Context, dead deadPod, pairs []string, 
 	entries := make([]*entry, len(pairs)/2)
 	known := make([]bool, len(entries)) // the map is not for several goroutines
 	for i := range entries {
-		entries[i] = &entry{socket: models.SocketID(pairs[2*i]), user: models.UserID(pairs[2*i+1])}
+		user, _ := p.userOf(pairs[2*i+1])
+		entries[i] = &entry{socket: models.SocketID(pairs[2*i]), user: user}
 		known[i] = unsure[entries[i].socket]
 	}
 	verdicts := make([]verdict, len(entries))
@@ -151,6 +152,9 @@ func (p *Presence) reapBatch(ctx context.Context, dead deadPod, pairs []string, 
 	p.tell(ctx, len(entries), func(ctx context.Context, i int) {
 		if failures[i] = running.Err(); failures[i] != nil {
 			return // this pod stops; another goes on
+		}
+		if entries[i].user == "" {
+			return // nobody's: there is no set it could be in
 		}
 		var left int
 		verdicts[i], left, failures[i] = p.take(ctx, entries[i], known[i])

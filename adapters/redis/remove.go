@@ -41,7 +41,11 @@ func (p *Presence) Remove(ctx context.Context, user models.UserID, socket models
 func (p *Presence) erase(ctx context.Context, op string, entries []*entry) ([]counted, error) {
 	fields := make([]string, len(entries))
 	commands := make([]*driver.Cmd, len(entries))
-	err := p.ask(op, func() error {
+	keys := []typed{{socketsKey(p.pod), aHash}}
+	for _, e := range entries {
+		keys = append(keys, typed{userKey(e.user), aSet})
+	}
+	err := p.sound(ctx, op, func() error {
 		pipe := p.client.Pipeline()
 		for i, e := range entries {
 			fields[i] = string(e.socket)
@@ -56,7 +60,7 @@ func (p *Presence) erase(ctx context.Context, op string, entries []*entry) ([]co
 		pipe.HDel(ctx, socketsKey(p.pod), fields...)
 		_, err := pipe.Exec(ctx)
 		return err
-	})
+	}, keys...)
 	if err != nil {
 		return nil, err
 	}

@@ -56,18 +56,19 @@ func (p *Presence) KeepSession(ctx context.Context, id models.SessionID, s model
 // TakeSession returns what is remembered, and forgets it.
 func (p *Presence) TakeSession(ctx context.Context, id models.SessionID) (models.Session, bool, error) {
 	var value string
-	err := p.ask("take_session", func() (err error) {
+	err := p.sound(ctx, "take_session", func() (err error) {
 		value, err = p.client.Eval(ctx, takeSessionScript, []string{sessionKey(id)}).Text()
 		if errors.Is(err, driver.Nil) {
 			return nil
 		}
 		return err
-	})
+	}, typed{sessionKey(id), aString})
 	if err != nil || value == "" {
 		return models.Session{}, false, err
 	}
 	var n note
 	if err := json.Unmarshal([]byte(value), &n); err != nil || len(n.Sent) != len(n.Steps) {
+		p.metrics.Dropped(oddSession)
 		p.logger.Warn("a session cannot be read", "error", err)
 		return models.Session{}, false, nil // the client is where it would be without
 	}
@@ -86,5 +87,10 @@ func (p *Presence) TakeSession(ctx context.Context, id models.SessionID) (models
 		at += n.Steps[i]
 		s.Sent = append(s.Sent, models.Delivery{ID: models.MessageID(id), At: time.UnixMicro(at).UTC()})
 	}
-	return s, true, nil
+	s, odd, ok := s.Checked(p.now())
+	if odd {
+		p.metrics.Dropped(oddSession)
+		p.logger.Warn("a session is odd", "usable", ok)
+	}
+	return s, ok, nil
 }

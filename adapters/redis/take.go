@@ -52,16 +52,17 @@ const (
 // unsure: an earlier try of this pod got no answer.
 func (p *Presence) take(ctx context.Context, e *entry, unsure bool) (v verdict, left int, err error) {
 	keys := []string{userKey(e.user)}
+	kinds := []typed{{userKey(e.user), aSet}}
 	if key := takenKey(e.user, e.socket); key != "" {
-		keys = append(keys, key)
+		keys, kinds = append(keys, key), append(kinds, typed{key, aString})
 	}
 	var answer []any
-	err = p.ask("reap", func() (err error) {
+	err = p.sound(ctx, "reap", func() (err error) {
 		bounded, cancel := p.opTimeout(ctx)
 		defer cancel()
 		answer, err = p.client.Eval(bounded, takeScript, keys, string(e.socket), p.pod, takenFor.Milliseconds()).Slice()
 		return err
-	})
+	}, kinds...)
 	if err != nil {
 		return nothing, 0, err
 	}

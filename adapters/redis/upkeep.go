@@ -78,7 +78,11 @@ func (p *Presence) restore(ctx context.Context) error {
 // was not.
 func (p *Presence) putBack(ctx context.Context, held []*entry) ([]counted, error) {
 	in := make([]*driver.BoolCmd, len(held))
-	if err := p.ask("restore", func() error {
+	keys := make([]typed, len(held))
+	for i, e := range held {
+		keys[i] = typed{userKey(e.user), aSet}
+	}
+	if err := p.sound(ctx, "restore", func() error {
 		_, err := p.client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
 			for i, e := range held {
 				in[i] = pipe.SIsMember(ctx, userKey(e.user), string(e.socket))
@@ -86,7 +90,7 @@ func (p *Presence) putBack(ctx context.Context, held []*entry) ([]counted, error
 			return nil
 		})
 		return err
-	}); err != nil {
+	}, keys...); err != nil {
 		return nil, err
 	}
 	for i, e := range held {
@@ -109,10 +113,10 @@ func (p *Presence) sweep(ctx context.Context) error {
 	for cursor := uint64(0); ; {
 		var pairs []string
 		bounded, cancel := p.opTimeout(ctx)
-		err := p.ask("sweep", func() (err error) {
+		err := p.sound(bounded, "sweep", func() (err error) {
 			pairs, cursor, err = p.client.HScan(bounded, socketsKey(p.pod), cursor, "", batchSize).Result()
 			return err
-		})
+		}, typed{socketsKey(p.pod), aHash})
 		cancel()
 		if err != nil {
 			return err

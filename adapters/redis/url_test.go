@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	driver "github.com/redis/go-redis/v9"
 
@@ -95,12 +94,12 @@ func TestOpenIsFastToFail(t *testing.T) {
 	}
 }
 
-type dials struct{ errors []string }
+type dials struct {
+	noMetrics
+	errors []string
+}
 
 func (d *dials) RedisError(op string) { d.errors = append(d.errors, op) }
-func (*dials) PodReaped(int)          {}
-func (*dials) RedisLatency(string, time.Duration) {
-}
 
 func TestPing(t *testing.T) {
 	t.Parallel()

@@ -1,0 +1,101 @@
+package redis
+
+import (
+	"context"
+	"slices"
+
+	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
+)
+
+// maxBeside bounds how many sockets of one user are told apart. Who has more has
+// some of ours among them.
+const maxBeside = 100
+
+// Ours says how many of the user's sockets are in a Parley pod's books, a dead
+// pod's until it is cleaned up after. Of the others it is not known who serves
+// them, or whether anybody does.
+func (p *Presence) Ours(ctx context.Context, user models.UserID) (int, error) {
+	members, err := p.members(ctx, "ours", user)
+	if err != nil {
+		return 0, err
+	}
+	return p.oursOf(ctx, user, members)
+}
+
+// oursOf says how many of these sockets, which were in the user's set just now,
+// are ours. One that is in nobody's books because it has left since then was.
+func (p *Presence) oursOf(ctx context.Context, user models.UserID, members []string) (int, error) {
+	if len(members) > maxBeside {
+		return len(members), nil
+	}
+	strangers := slices.DeleteFunc(slices.Clone(members), func(id string) bool { return p.sockets.knows(models.SocketID(id)) })
+	if len(strangers) == 0 {
+		return len(members), nil
+	}
+	var ours map[string]bool
+	err := p.ask("ours", func() (err error) {
+		ours, err = booked(ctx, p.client, strangers)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	strangers = slices.DeleteFunc(strangers, func(id string) bool { return ours[id] })
+	if len(strangers) == 0 {
+		return len(members), nil
+	}
+	still, err := p.members(ctx, "ours", user)
+	if err != nil {
+		return 0, err
+	}
+	strangers = slices.DeleteFunc(strangers, func(id string) bool { return !slices.Contains(still, id) })
+	return len(members) - len(strangers), nil
+}
+
+func (p *Presence) members(ctx context.Context, op string, user models.UserID) (members []string, err error) {
+	err = p.sound(ctx, op, func() (err error) {
+		members, err = p.client.SMembers(ctx, userKey(user)).Result()
+		return err
+	}, typed{userKey(user), aSet})
+	return members, err
+}
+
+// booked says which of the sockets are in a Parley pod's books. A socket is
+// noted there before it is in its set, and until after it is out of it.
+func booked(ctx context.Context, client driver.UniversalClient, sockets []string) (map[string]bool, error) {
+	ours := map[string]bool{}
+	if len(sockets) == 0 {
+		return ours, nil
+	}
+	pods, err := client.ZRange(ctx, podsKey, 0, -1).Result()
+	if err != nil && !isWrongType(err) { // its pods will put it right
+		return nil, models.Unavailable("Redis", err)
+	}
+	if len(pods) == 0 {
+		return ours, nil
+	}
+	books := make([]*driver.SliceCmd, len(pods))
+	_, err = client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
+		for i, pod := range pods {
+			books[i] = pipe.HMGet(ctx, socketsKey(pod), sockets...)
+		}
+		return nil
+	})
+	if err != nil && !isWrongType(err) {
+		return nil, models.Unavailable("Redis", err)
+	}
+	for _, book := range books {
+		users, err := book.Result()
+		if err != nil && !isWrongType(err) {
+			return nil, models.Unavailable("Redis", err)
+		}
+		for i, user := range users {
+			if user != nil {
+				ours[sockets[i]] = true
+			}
+		}
+	}
+	return ours, nil
+}
