@@ -28,7 +28,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		}
 	}()
 
-	back, recovering, err := s.comeBack(ctx, user, door, others)
+	back, recovering, err := s.comeBack(ctx, user, door, arrival.Ours)
 	if err != nil {
 		return nil, err
 	}

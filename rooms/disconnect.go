@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"slices"
+	"time"
 
 	"parley/models"
 )
@@ -38,8 +39,8 @@ func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
 	if w, ok := s.takeRefused(d.SocketID); ok { // it had not come
-		if left == 0 {
-			s.lastLeft(ctx, d.UserID, d.SocketID, w.at)
+		if s.ours(ctx, d.UserID, left) == 0 {
+			s.lastLeft(ctx, d.UserID, d.SocketID, w.at, left)
 		}
 		return
 	}
@@ -56,7 +57,7 @@ func (s *Service) Restored(ctx context.Context, user models.UserID, socket model
 	if err := s.Presence.ForgetAway(ctx, user, socket, 0); err != nil {
 		s.Logger.Warn("absence not forgotten", "user", user, "error", err)
 	}
-	if others > 0 {
+	if others > 0 && s.ours(ctx, user, others+1) > 1 {
 		return
 	}
 	absence, known, err := s.Absences.Absence(ctx, user)
@@ -66,6 +67,9 @@ func (s *Service) Restored(ctx context.Context, user models.UserID, socket model
 	}
 	if err != nil {
 		s.Logger.Warn("return not saved", "user", user, "error", err)
+	}
+	if others > 0 {
+		return
 	}
 	chats, err := s.Chats.ChatsOf(ctx, user)
 	if err != nil {
@@ -109,8 +113,24 @@ func (s *Service) takeWelcome(socket models.SocketID) (entrance, bool) {
 	return w, ok
 }
 
+// ours says how many of the user's sockets that are left are Parley's. Where
+// that cannot be found out it is none: an absence noted too much is ended by
+// whoever comes next, and what is not noted is sent again.
+func (s *Service) ours(ctx context.Context, user models.UserID, left int) int {
+	if left == 0 {
+		return 0
+	}
+	n, err := s.Presence.Ours(ctx, user)
+	if err != nil {
+		s.Logger.Warn("not known who else the user's sockets belong to", "user", user, "error", err)
+		s.Metrics.Dropped("others_unknown")
+		return 0
+	}
+	return n
+}
+
 func (s *Service) left(ctx context.Context, d models.Departure, absence models.Absence, removed bool, left int) {
-	if left > 0 {
+	if s.ours(ctx, d.UserID, left) > 0 {
 		// Not at once: who is left may be the page that was loaded again, and is
 		// just being let in.
 		if err := s.Presence.ForgetAway(ctx, d.UserID, d.SocketID, s.Limits.ReloadPatience); err != nil {
@@ -123,16 +143,50 @@ func (s *Service) left(ctx context.Context, d models.Departure, absence models.A
 	}
 	if err := s.Absences.SaveAbsence(ctx, d.UserID, absence); err != nil {
 		s.Logger.Warn("absence not saved", "user", d.UserID, "error", err)
+		s.Metrics.Dropped("absence_not_saved")
 	}
-	chats, err := s.Chats.ChatsOf(ctx, d.UserID)
+	if left > 0 {
+		return // on a pod that is none of Parley's, or left behind by one
+	}
+	s.offline(ctx, d.UserID, d.At)
+}
+
+// StrangerGone is for a socket of another's, such as a Node pod that died, that
+// presence has taken out because nobody has it. Of what it had nothing is known;
+// an absence that Parley has noted goes on.
+func (s *Service) StrangerGone(ctx context.Context, gone models.Stranger, left int) {
+	if left > 0 {
+		return
+	}
+	absence, known, err := s.absence(ctx, gone.UserID)
+	if err == nil && !known {
+		// From here on the census must not be believed: it counted this one too.
+		absence.Since, err = s.Absences.Installed(ctx)
+		if !gone.Answered.IsZero() {
+			absence.Since = later(absence.Since, gone.Answered.Add(-s.Limits.Unheard))
+		}
+		if err == nil {
+			err = s.Absences.SaveAbsence(ctx, gone.UserID, absence)
+		}
+	}
 	if err != nil {
-		s.Logger.Warn("offline not announced", "user", d.UserID, "error", err)
+		s.Logger.Warn("absence not saved", "user", gone.UserID, "error", err)
+		s.Metrics.Dropped("absence_not_saved")
+	}
+	s.offline(ctx, gone.UserID, later(later(absence.Since, absence.Back), gone.Answered))
+}
+
+// offline tells those who share a chat.
+func (s *Service) offline(ctx context.Context, user models.UserID, lastSeen time.Time) {
+	chats, err := s.Chats.ChatsOf(ctx, user)
+	if err != nil {
+		s.Logger.Warn("offline not announced", "user", user, "error", err)
 		s.Metrics.Dropped("offline_announcement")
 		return
 	}
 	if len(chats) == 0 {
 		return
 	}
-	s.Hub.Emit(models.Audience{Chats: chatIDs(chats), ExceptUsers: []models.UserID{d.UserID}},
-		models.UserOffline{UserID: d.UserID, LastSeen: d.At})
+	s.Hub.Emit(models.Audience{Chats: chatIDs(chats), ExceptUsers: []models.UserID{user}},
+		models.UserOffline{UserID: user, LastSeen: lastSeen})
 }

@@ -67,6 +67,9 @@ type Presence interface {
 	Remove(ctx context.Context, user models.UserID, socket models.SocketID) (removed bool, left int, err error)
 	Count(ctx context.Context, user models.UserID) (int, error)
 	Sockets(ctx context.Context, user models.UserID) ([]models.SocketID, error)
+	// Ours counts those that are in Parley's books: when they leave, it is noted
+	// what they had. Of the others nobody notes anything.
+	Ours(ctx context.Context, user models.UserID) (int, error)
 	// Online tells which of the users have a socket.
 	Online(ctx context.Context, users []models.UserID) (map[models.UserID]bool, error)
 	// MarkAway notes, on behalf of a socket that is about to leave, since when

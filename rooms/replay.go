@@ -17,7 +17,7 @@ const Slack = 10 * time.Second
 const recentLimit = 1000
 
 // seenLimit bounds how many of a departure are remembered.
-const seenLimit = 2000
+const seenLimit = models.MaxSeen
 
 // entrance is what a socket was let in with.
 type entrance struct {
@@ -36,10 +36,14 @@ type entrance struct {
 // the user is back. whole is false where more was missed than is sent again.
 //
 // Where it is known what the client had, that decides. Otherwise only a user who
-// had no socket missed anything; but devices that come together cannot all be
-// first, so those close behind the first share its absence.
+// had no socket of ours missed anything; but devices that come together cannot
+// all be first, so those close behind the first share its absence. Sockets that
+// are not ours say nothing: what is noted is what ours had.
+//
+// What cannot be noted here is only sent again, or looked up, later: it is no
+// reason to refuse anybody.
 func (s *Service) welcome(ctx context.Context, user models.UserID, socket models.SocketID, chats []models.ChatID, arrival models.Arrival, came time.Time, had *models.Absence) (missed []models.Message, whole bool, err error) {
-	others := arrival.Others
+	others := arrival.Ours
 	absence, known, err := s.endedBy(ctx, user, arrival, came)
 	if err != nil {
 		return nil, false, err
@@ -59,7 +63,7 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, socket models
 		if since, err = s.Absences.Installed(ctx); err != nil {
 			return nil, false, err
 		}
-		since = later(since, s.served(user, others))
+		since = later(since, s.served(user, arrival.Others))
 		absence.Since = since
 	}
 	before := models.Absence{Since: absence.Since, Seen: absence.Seen}
@@ -85,17 +89,24 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, socket models
 		if known && absence.Back.IsZero() && now.Sub(absence.Since) > s.Limits.ReplayGrace {
 			// Nobody forgot that note; let those that come later not find it.
 			absence.Back = now
-			if err := s.Presence.MarkBack(ctx, user, absence, s.Limits.ReplayGrace); err != nil {
-				s.Logger.Warn("return not noted", "user", user, "error", err)
-			}
+			s.noteReturn(ctx, user, absence)
 		}
 		return missed, whole, nil
 	}
 	absence.Back = now
 	if err := s.Absences.SaveAbsence(ctx, user, absence); err != nil {
-		return nil, false, err
+		s.Logger.Warn("return not saved", "user", user, "error", err)
+		s.Metrics.Dropped("return_not_saved")
 	}
-	return missed, whole, s.Presence.MarkBack(ctx, user, absence, s.Limits.ReplayGrace)
+	s.noteReturn(ctx, user, absence)
+	return missed, whole, nil
+}
+
+func (s *Service) noteReturn(ctx context.Context, user models.UserID, absence models.Absence) {
+	if err := s.Presence.MarkBack(ctx, user, absence, s.Limits.ReplayGrace); err != nil {
+		s.Logger.Warn("return not noted", "user", user, "error", err)
+		s.Metrics.Dropped("return_not_noted")
+	}
 }
 
 // served is until when pods that keep no books, Node's, have served a user who
@@ -152,7 +163,7 @@ func (s *Service) remember(socket models.SocketID, w entrance) {
 // endedBy returns the absence from which the socket that arrived comes back.
 func (s *Service) endedBy(ctx context.Context, user models.UserID, arrival models.Arrival, came time.Time) (models.Absence, bool, error) {
 	switch {
-	case arrival.Others > 0:
+	case arrival.Ours > 0:
 		// A socket that was about to leave has noted since when its user is away,
 		// or does so only now; its pod forgets that soon after it sees this one,
 		// which nevertheless may be all the user has.

@@ -150,7 +150,7 @@ func TestSocketThatNeverHeardItsBacklogEndsNoAbsence(t *testing.T) {
 }
 
 func TestFailedConnectLeavesNothingAndForgetsNothing(t *testing.T) {
-	for _, op := range []string{"add", "chatsOf", "away", "since", "saveAbsence", "markBack"} {
+	for _, op := range []string{"add", "chatsOf", "away", "since"} {
 		t.Run(op, func(t *testing.T) {
 			w := newWorld(t)
 			chat := w.chat("ann", "bob")

@@ -38,7 +38,8 @@ func (s *Service) answered(ctx context.Context, key string, sender models.UserID
 		if r.Done {
 			return s.repeat(ctx, r, sender)
 		}
-		if now := s.now(); now.Sub(r.ClaimedAt) > s.Limits.ClaimLease {
+		// One from a time to come would not be given up for as long.
+		if now := s.now(); now.Sub(r.ClaimedAt) > s.Limits.ClaimLease || !models.Plausible(r.ClaimedAt, now) {
 			taken, err := s.Requests.TakeOver(ctx, key, r.ClaimedAt, now)
 			if err != nil {
 				return nil, false, err

@@ -11,20 +11,12 @@ import (
 const unknown = -1
 
 // undo takes back what a Connect that failed has left, whatever became of its
-// ctx. An absence it had ended goes on. Of the others that were there when it
-// came the last may have left meanwhile, and took the user for online.
+// ctx. It has ended no absence: that is the last thing a Connect does. Of the
+// others that were there when it came the last may have left meanwhile, and took
+// the user for online.
 func (s *Service) undo(ctx context.Context, user models.UserID, socket models.SocketID, others int, came time.Time) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
-	w, welcomed := s.takeWelcome(socket)
-	if welcomed { // it was the first
-		if err := s.Presence.MarkAway(ctx, user, socket, w.absence); err != nil {
-			s.Logger.Warn("absence not restored", "user", user, "error", err)
-		}
-		if err := s.Absences.SaveAbsence(ctx, user, w.absence); err != nil {
-			s.Logger.Warn("absence not restored", "user", user, "error", err)
-		}
-	}
 	removed, left, err := s.Presence.Remove(ctx, user, socket)
 	switch {
 	case err != nil:
@@ -34,19 +26,15 @@ func (s *Service) undo(ctx context.Context, user models.UserID, socket models.So
 		if others != unknown { // else Redis has not taken it in, and Departed is not called
 			s.remember(socket, entrance{at: came, refused: true})
 		}
-	case removed && left == 0 && others != 0:
-		s.lastLeft(ctx, user, socket, came)
-	case welcomed && left > 0:
-		if err := s.Presence.ForgetAway(ctx, user, socket, 0); err != nil {
-			s.Logger.Warn("absence not forgotten", "user", user, "error", err)
-		}
+	case removed && others != 0 && s.ours(ctx, user, left) == 0:
+		s.lastLeft(ctx, user, socket, came, left)
 	}
 }
 
-// lastLeft does what the user's last socket did not, because it saw one that
+// lastLeft does what the last of the user's that is ours did not, because it saw one that
 // was about to be let in and then was not. It left after that one came; since
 // when the user is away it has noted, unless that is forgotten by now.
-func (s *Service) lastLeft(ctx context.Context, user models.UserID, socket models.SocketID, came time.Time) {
+func (s *Service) lastLeft(ctx context.Context, user models.UserID, socket models.SocketID, came time.Time, left int) {
 	saved, known, err := s.Absences.Absence(ctx, user)
 	if err != nil {
 		s.Logger.Warn("departure not told", "user", user, "error", err)
@@ -63,7 +51,7 @@ func (s *Service) lastLeft(ctx context.Context, user models.UserID, socket model
 	if err := s.Presence.MarkAway(ctx, user, socket, absence); err != nil {
 		s.Logger.Warn("absence not noted", "user", user, "error", err)
 	}
-	s.left(ctx, models.Departure{UserID: user, SocketID: socket, At: came}, absence, true, 0)
+	s.left(ctx, models.Departure{UserID: user, SocketID: socket, At: came}, absence, true, left)
 }
 
 // takeRefused forgets a socket that was not let in and could not be taken out of

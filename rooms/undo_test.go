@@ -68,35 +68,26 @@ func TestWhoGivesUpWhileTheLastLeaves(t *testing.T) {
 
 // Two of an absent user come together, and neither is let in.
 func TestTwoAtTheDoorAndNeitherIsLetIn(t *testing.T) {
-	for _, tc := range []struct {
-		op   string
-		lost bool // the database did it, and its answer was lost
-	}{{"since", false}, {"saveAbsence", false}, {"saveAbsence", true}} {
-		w, chat := awayWorld(t)
-		before := w.offline()
-		w.failsWith("second", "since", func() {
-			// It came first, but it is over before the second is.
-			w.mu.Lock()
-			second := w.sockets["bob"]
-			w.sockets["bob"] = nil
-			w.onAdd = func(models.UserID) { w.sockets["bob"] = append(w.sockets["bob"], second...) }
-			w.mu.Unlock()
-			saved := w.saved["bob"]
-			w.failsWith("first", tc.op, nil)
-			w.mu.Lock()
-			w.onAdd = nil
-			if !tc.lost {
-				w.saved["bob"] = saved
-			}
-			w.mu.Unlock()
-		})
-		if n := w.offline() - before; n != 0 {
-			t.Errorf("%+v: %d offline announcements of one who never was online", tc, n)
-		}
-		w.advance(time.Minute)
-		w.send("ann", chat, "later")
-		same(t, tc.op, w.connect("bob", "again"), "missed", "later")
+	w, chat := awayWorld(t)
+	before := w.offline()
+	w.failsWith("second", "since", func() {
+		// It came first, but it is over before the second is.
+		w.mu.Lock()
+		second := w.sockets["bob"]
+		w.sockets["bob"] = nil
+		w.onAdd = func(models.UserID) { w.sockets["bob"] = append(w.sockets["bob"], second...) }
+		w.mu.Unlock()
+		w.failsWith("first", "since", nil)
+		w.mu.Lock()
+		w.onAdd = nil
+		w.mu.Unlock()
+	})
+	if n := w.offline() - before; n != 0 {
+		t.Errorf("%d offline announcements of one who never was online", n)
 	}
+	w.advance(time.Minute)
+	w.send("ann", chat, "later")
+	same(t, "again", w.connect("bob", "again"), "missed", "later")
 }
 
 // What counted was left behind by a pod that died, and is taken out meanwhile.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -404,7 +405,7 @@ func (p presence) Add(ctx context.Context, u models.UserID, s models.SocketID) (
 	absence, noted, _ := p.Away(ctx, u)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	arrival := models.Arrival{Others: len(p.sockets[u]), Absence: absence, Noted: noted}
+	arrival := models.Arrival{Others: len(p.sockets[u]), Ours: p.oursOf(u), Absence: absence, Noted: noted}
 	p.sockets[u] = append(p.sockets[u], s)
 	if p.onAdd != nil {
 		p.onAdd(u)
@@ -433,6 +434,22 @@ func (p presence) Sockets(_ context.Context, u models.UserID) ([]models.SocketID
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.sockets[u]), p.failure("sockets")
+}
+
+// oursOf counts those that are Parley's: a Node pod's begin with "node".
+func (w *world) oursOf(u models.UserID) (n int) {
+	for _, s := range w.sockets[u] {
+		if !strings.HasPrefix(string(s), "node") {
+			n++
+		}
+	}
+	return n
+}
+
+func (p presence) Ours(_ context.Context, u models.UserID) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.oursOf(u), p.failure("ours")
 }
 
 func (p presence) Online(_ context.Context, users []models.UserID) (map[models.UserID]bool, error) {
