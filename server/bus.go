@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"fmt"
+	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
 	"parley/adapters/redis"
 	"parley/adapters/socketio/cluster"
+	"parley/models"
 )
 
 // othersThanParley says whether more pods listen than Parley has.
@@ -19,6 +21,29 @@ func othersThanParley(ctx context.Context, bus cluster.Bus, presence *redis.Pres
 	ours, err := presence.Pods(ctx)
 	return all > ours, err
 }
+
+// answered returns those of the sockets that another pod says it has; it fails
+// where a pod does not answer.
+func answered(ctx context.Context, bus cluster.Bus, ids []models.SocketID) ([]models.SocketID, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerWithin)
+	defer cancel()
+	var to cluster.Options
+	for _, id := range ids {
+		to.Rooms = append(to.Rooms, string(id)) // each socket is in a room of that name
+	}
+	sockets, err := bus.Sockets(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	have := make([]models.SocketID, len(sockets))
+	for i, s := range sockets {
+		have[i] = models.SocketID(s.ID)
+	}
+	return have, nil
+}
+
+// answerWithin is longer than the bus waits for a pod.
+const answerWithin = 10 * time.Second
 
 // bus is how this pod speaks with the others about sockets.
 func (s *Server) bus(client goredis.UniversalClient) (cluster.Bus, error) {

@@ -75,6 +75,7 @@ type Config struct {
 	PingTimeout     time.Duration
 	ConnectTimeout  time.Duration
 	PresenceTTL     time.Duration
+	StrangerTTL     time.Duration
 	ReplayGrace     time.Duration
 	RecoveryWindow  time.Duration // 0: no recovery
 	RequestTimeout  time.Duration

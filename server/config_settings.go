@@ -103,6 +103,8 @@ func settings() []setting {
 			meaning: "time a connection has to join a namespace", kind: duration(func(c *Config) *time.Duration { return &c.ConnectTimeout }, shortest, 10*time.Minute)},
 		{name: "PRESENCE_TTL", section: "Clients", def: "30s",
 			meaning: "time after which a dead pod's sockets count as gone", kind: duration(func(c *Config) *time.Duration { return &c.PresenceTTL }, shortest, time.Hour)},
+		{name: "STRANGER_TTL", section: "Clients", def: "2m",
+			meaning: "time after which a socket id no pod has is taken out of presence; 0 is never", kind: duration(func(c *Config) *time.Duration { return &c.StrangerTTL }, 0, 24*time.Hour)},
 		{name: "REPLAY_LIMIT", section: "Clients", def: "200",
 			meaning: "messages sent again to a user who was away; 0 turns replay off", kind: number(func(c *Config) *int { return &c.ReplayLimit }, 0, 10_000)},
 		{name: "REPLAY_GRACE", section: "Clients", def: "5s",

@@ -105,6 +105,17 @@ func (s *Server) build(ctx context.Context) error {
 		Needed: func(ctx context.Context) (bool, error) { return othersThanParley(ctx, bus, presence) },
 	})
 	s.background = append(s.background, task{"the census", census.Run})
+	if cfg.StrangerTTL > 0 {
+		strangers := redis.NewStrangers(redis.StrangersOptions{
+			Client: client, PodID: cfg.PodID, TTL: cfg.StrangerTTL, Logger: logger, Metrics: s.metrics, Now: time.Now,
+			Own: presence.Has,
+			Answered: func(ctx context.Context, ids []models.SocketID) ([]models.SocketID, error) {
+				return answered(ctx, bus, ids)
+			},
+			OnGone: func(ctx context.Context, gone models.Stranger, left int) { s.rooms.StrangerGone(ctx, gone, left) },
+		})
+		s.background = append(s.background, task{"the search for strangers", strangers.Run})
+	}
 	bundles, err := web.Bundles(cfg.SocketIOPath)
 	if err != nil {
 		return err
