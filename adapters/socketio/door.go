@@ -32,7 +32,7 @@ func (d *Door) Identify(user models.UserID) {
 		return
 	}
 	d.m.user = user
-	if s.opts.Recovery && d.m.socket.Conn().Protocol() != 3 {
+	if d.m.offsets {
 		s.index.hold(d.m, models.NewSessionID(user, now))
 	}
 	s.index.join(d.m, userRoom(user), now)
@@ -114,6 +114,7 @@ func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
 	m := &member{
 		server: s, link: l, socket: socket, id: string(socket.Id()),
 		rooms: make(map[string]time.Time, 8), gated: true, known: make(chan struct{}),
+		offsets: s.opts.Recovery && socket.Conn().Protocol() != 3,
 	}
 	l.mu.Lock()
 	if l.member != nil {

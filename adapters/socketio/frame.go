@@ -21,9 +21,11 @@ type frame struct {
 	packet  *parser.Packet
 
 	one    []byte                  // a packet without attachments
-	binary bool                    // one is no text
+	binary bool                    // it is no text
 	bufs   []types.BufferInterface // a packet with some
-	size   int
+	size   int                     // of the packet, in bytes
+	marks  bool                    // an offset may follow
+	offset *offset
 
 	compress *bool
 	volatile bool
@@ -33,17 +35,10 @@ type frame struct {
 	at time.Time
 }
 
-// identify makes the frame that of a new_message, if it is one. offset appends
-// its id, by which a client that comes back says how far it got.
-func (f *frame) identify(id models.MessageID, at time.Time, offset bool) {
-	f.id, f.at = id, at
-	args, ok := f.packet.Data.([]any)
-	if id == "" || !offset || !ok || f.packet.Id != nil {
-		return
-	}
-	own := *f.packet // the caller's goes to other pods
-	own.Data = append(slices.Clip(args), string(id))
-	f.packet = &own
+// identify makes the frame that of a new_message, if it is one. marks says that
+// some clients may come back by its id.
+func (f *frame) identify(id models.MessageID, at time.Time, marks bool) {
+	f.id, f.at, f.marks = id, at, marks && id != ""
 }
 
 func (f *frame) encode() {
@@ -52,33 +47,47 @@ func (f *frame) encode() {
 		for _, b := range bufs {
 			f.size += b.Len()
 		}
+		_, text := bufs[0].(*types.StringBuffer)
+		f.binary = !text
 		if len(bufs) > 1 {
 			f.bufs = bufs
 		} else {
-			_, text := bufs[0].(*types.StringBuffer)
-			b := bufs[0].Bytes()
-			f.one, f.binary = b[:len(b):len(b)], !text
+			f.one = bufs[0].Bytes()
+		}
+		if f.marks {
+			f.offset = newOffset(f.id, f.encoder)
 		}
 		f.packet = nil
 	})
 }
 
-// write hands the frame to the socket's engine. It never blocks.
-func (f *frame) write(client *sio.Client) {
+// write hands the frame to the socket's engine, with its offset where that is of
+// use. It never blocks.
+func (f *frame) write(client *sio.Client, offsets bool) {
 	f.encode()
 	conn := client.Conn()
 	opts := packet.Options{Compress: f.compress}
-	if f.bufs != nil {
-		client.WriteToEngine(f.bufs, &sio.WriteOptions{Options: opts, Volatile: f.volatile})
+	mark := func(b types.BufferInterface) types.BufferInterface {
+		if !offsets || f.offset == nil {
+			return b
+		}
+		return &marked{BufferInterface: b, offset: f.offset}
+	}
+	if end := len(f.bufs) - 1; end > 0 {
+		bufs := append(slices.Clone(f.bufs[:end]), mark(f.bufs[end]))
+		client.WriteToEngine(bufs, &sio.WriteOptions{Options: opts, Volatile: f.volatile})
 		return
 	}
 	if f.volatile && !conn.Transport().Writable() {
 		return
 	}
-	// The bytes are shared by all recipients: the engine only reads them.
-	if f.binary {
-		conn.Write(types.NewBytesBuffer(f.one), &opts, nil)
-		return
+	conn.Write(mark(bufferOf(f.one, f.binary)), &opts, nil)
+}
+
+// weight is what the frame counts for, its offset included.
+func (f *frame) weight(offsets bool) int {
+	if offsets {
+		return f.size + f.offset.size()
 	}
-	conn.Write(types.NewStringBuffer(f.one), &opts, nil)
+	return f.size
 }

@@ -203,17 +203,18 @@ func (l *link) onUpgrade(args ...any) {
 	}
 }
 
-// expect notes the new_messages among what is about to be written.
-func (l *link) expect(batch []*frame) {
+// expect notes the new_messages among what is about to be written. One is sent
+// once it is written itself, whatever becomes of its offset.
+func (l *link) expect(batch []*frame, offsets bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	end := l.created
 	for _, f := range batch {
 		f.encode()
-		end += int64(f.size)
 		if f.id != "" {
-			l.unsent = append(l.unsent, mark{end: end, id: f.id, at: f.at})
+			l.unsent = append(l.unsent, mark{end: end + int64(f.size), id: f.id, at: f.at})
 		}
+		end += int64(f.weight(offsets))
 	}
 }
 

@@ -31,6 +31,8 @@ type member struct {
 	ctx    context.Context // ends when it leaves
 	cancel context.CancelFunc
 	face   *Socket
+	// offsets says that its client can tell how far it got when it comes back.
+	offsets bool
 
 	// Guarded by index.mu.
 	phase phase
@@ -97,12 +99,12 @@ func (m *member) push(f *frame, now time.Time) (queued, flush bool) {
 		return false, false
 	}
 	f.encode()
-	if len(m.out) >= m.server.opts.MaxHeld || m.bytes+f.size > m.server.opts.MaxBacklogBytes {
+	if len(m.out) >= m.server.opts.MaxHeld || m.bytes+f.weight(m.offsets) > m.server.opts.MaxBacklogBytes {
 		m.link.cut(cutDoorOverflow)
 		return false, false
 	}
 	m.out = append(m.out, f)
-	m.bytes += f.size
+	m.bytes += f.weight(m.offsets)
 	return true, false
 }
 
@@ -118,10 +120,10 @@ func (m *member) flush() {
 		m.writing = true
 		batch := m.out
 		m.out = nil
-		m.link.expect(batch)
+		m.link.expect(batch, m.offsets)
 		m.mu.Unlock()
 		for _, f := range batch {
-			f.write(m.socket.Client())
+			f.write(m.socket.Client(), m.offsets)
 		}
 		m.mu.Lock()
 		m.writing = false
@@ -137,7 +139,7 @@ func (m *member) release(now time.Time) {
 	var size int64
 	ids := make(map[models.MessageID]struct{}, len(backlog))
 	for _, f := range backlog {
-		size += int64(f.size)
+		size += int64(f.weight(m.offsets))
 		if f.id != "" {
 			ids[f.id] = struct{}{}
 			m.given = append(m.given, models.Delivery{ID: f.id, At: f.at})

@@ -62,6 +62,7 @@ func TestPacketsAreSpelledAsByNode(t *testing.T) {
 		}}},
 		"binaryAck": {Type: parser.ACK, Nsp: "/", Data: []any{[]byte{}}, Id: id(5)},
 		"date":      {Type: parser.EVENT, Nsp: "/", Data: []any{"at", time.UnixMilli(1706933106789)}},
+		"offset":    {Type: parser.EVENT, Nsp: "/", Data: []any{offsetEvent, "0123456789abcdef01234567"}},
 	}
 	g := loadGolden(t)
 	if len(g.Packets) != len(of) {

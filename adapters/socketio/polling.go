@@ -168,6 +168,7 @@ func (p *polling) answer(ctx *types.HttpContext, packets []*packet.Packet) {
 		n += messageBytes(q)
 		compress = compress || q.Options != nil && q.Options.Compress != nil && *q.Options.Compress
 	}
+	packets = withOffset(packets)
 	encode := func() (types.BufferInterface, error) { return p.Parser().EncodePayload(packets) }
 	if p.Protocol() == 3 && p.SupportsBinary() {
 		encode = func() (types.BufferInterface, error) { return encodeV3(packets) }

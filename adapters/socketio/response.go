@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -137,6 +138,10 @@ type heldConn struct {
 	once   sync.Once
 	ahead  []byte // read by net/http before the connection was taken
 	failed atomic.Bool
+	// follow, once the connection speaks WebSocket, returns what is to be written
+	// right behind the message whose end is about to be, or nil.
+	follow func() []byte
+	frames frames
 }
 
 func (c *heldConn) Read(p []byte) (int, error) {
@@ -160,11 +165,32 @@ func (c *heldConn) Read(p []byte) (int, error) {
 }
 
 func (c *heldConn) Write(p []byte) (int, error) {
-	n, err := c.Conn.Write(p)
+	var next []byte
+	if c.follow != nil && c.frames.ends(p) {
+		next = c.follow()
+	}
+	n, err := c.write(p, next)
 	if err != nil {
 		c.failed.Store(true)
 	}
 	return n, err
+}
+
+// maxJoined is how many bytes are rather copied than written by vector, which
+// not every connection can.
+const maxJoined = 4 << 10
+
+// write writes p and what follows it in one system call, and answers for p.
+func (c *heldConn) write(p, next []byte) (int, error) {
+	if next == nil {
+		return c.Conn.Write(p)
+	}
+	all := net.Buffers{p, next}
+	if len(p) <= maxJoined {
+		all = net.Buffers{slices.Concat(p, next)}
+	}
+	n, err := all.WriteTo(c.Conn)
+	return min(int(n), len(p)), err
 }
 
 func (c *heldConn) Close() error {

@@ -9,9 +9,7 @@ import (
 )
 
 // A client comes back to where it was by two things stock clients keep: the pid
-// their CONNECT was answered with, and the offset, the text that came last in
-// the last event they got. Ours is the id of a new_message, appended to it for
-// clients alone: other pods append their own.
+// their CONNECT was answered with, and the offset (offset.go).
 
 // sessionRoom names whoever holds a session in requests to other pods. Nobody
 // is in a room of that name, so that it shows up nowhere.
@@ -21,7 +19,7 @@ const sessionRoom = "parley:session:"
 // was identified as, and the last message it says it was sent.
 func (d *Door) Resumes() (session models.SessionID, offset string, ok bool) {
 	m := d.m
-	if !m.server.opts.Recovery || m.socket.Conn().Protocol() == 3 {
+	if !m.offsets {
 		return "", "", false
 	}
 	auth := m.socket.Handshake().Auth

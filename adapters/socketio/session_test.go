@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"parley/adapters/socketio/cluster"
 	"parley/models"
 )
@@ -73,23 +75,35 @@ type wiretap struct {
 
 func (w wiretap) Broadcast(p cluster.Packet, _ cluster.Options) { w.packets <- p }
 
+func offsetOf(id int) string { return fmt.Sprintf(`42["parley:offset","%024x"]`, id) }
+
+func messageOf(id int, text string) string {
+	return fmt.Sprintf(`42["new_message",{"_id":"%024x","chatId":%q,"content":%q}]`, id, chat, text)
+}
+
 func TestOffsetIsForClientsAlone(t *testing.T) {
 	t.Parallel()
-	tap := wiretap{packets: make(chan cluster.Packet, 2)}
-	p := newPod(t, func(o *Options) { o.Recovery = true; o.Bus = tap }, chat).start()
+	tap := wiretap{packets: make(chan cluster.Packet, 3)}
+	p := newPod(t, func(o *Options) { slowPings(o); o.Recovery = true; o.Bus = tap }, chat).start()
 	c := p.dial()
 	c.connect("u")
-	m := msg(chat, 1, "hello")
-	p.s.Emit(toChat(chat), m)
-	if f := c.next(); !strings.HasSuffix(f, fmt.Sprintf(`},%q]`, m.Message.ID)) {
-		t.Errorf("sent %q", f)
-	}
-	if data, ok := (<-tap.packets).Data.([]any); !ok || len(data) != 2 {
-		t.Errorf("other pods were sent %v", data)
-	}
+	p.s.Emit(toChat(chat), msg(chat, 1, "hello"))
 	p.s.Emit(toChat(chat), models.UserOnline{UserID: "v"})
-	if f := c.next(); f != `42["user_online",{"userId":"v"}]` {
-		t.Errorf("sent %q", f)
+	p.s.Emit(toChat(chat), msg(chat, 2, "again"))
+	for _, want := range []string{
+		messageOf(1, "hello"), offsetOf(1), `42["user_online",{"userId":"v"}]`, messageOf(2, "again"), offsetOf(2),
+	} {
+		if kind, f, err := c.conn.ReadMessage(); err != nil || kind != websocket.TextMessage || string(f) != want {
+			t.Errorf("sent %q of kind %d, not %q (%v)", f, kind, want, err)
+		}
+	}
+	for _, name := range []string{"new_message", "user_online", "new_message"} {
+		if data, ok := (<-tap.packets).Data.([]any); !ok || len(data) != 2 || data[0] != name {
+			t.Errorf("other pods were sent %v", data)
+		}
+	}
+	if len(tap.packets) > 0 {
+		t.Errorf("other pods were sent %v, too", <-tap.packets)
 	}
 }
 

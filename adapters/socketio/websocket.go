@@ -21,7 +21,9 @@ type websocketBuilder struct {
 
 func (b *websocketBuilder) New(ctx *types.HttpContext) transports.Transport {
 	w := &webSocket{Websocket: transports.MakeWebSocket(), conn: ctx.Websocket.Conn, opening: b.opening}
-	w.held, _ = ctx.Websocket.NetConn().(*heldConn)
+	if w.held, _ = ctx.Websocket.NetConn().(*heldConn); w.held != nil {
+		w.held.follow = w.follow
+	}
 	w.Prototype(w)
 	_ = w.On("drain", func(...any) { w.drained() })
 	_ = w.On("packet", func(args ...any) { w.check(args[0]) })
@@ -39,7 +41,8 @@ type webSocket struct {
 	goodbye []byte
 
 	mu      sync.Mutex
-	batches []int64 // message bytes of each Send that is not written yet
+	batches []int64   // message bytes of each Send that is not written yet
+	offsets []*offset // of each packet that is not written yet; most have none
 	written func(n int64)
 	early   int64 // written before anybody asked
 }
@@ -47,13 +50,32 @@ type webSocket struct {
 func (w *webSocket) Send(packets []*packet.Packet) {
 	w.rewrite(packets)
 	var n int64
+	w.mu.Lock()
 	for _, p := range packets {
 		n += messageBytes(p)
+		w.offsets = append(w.offsets, unmark(p))
 	}
-	w.mu.Lock()
 	w.batches = append(w.batches, n)
 	w.mu.Unlock()
 	w.Websocket.Send(packets)
+}
+
+// follow returns the frame that is to be written in one with the end of the
+// message that is being written.
+func (w *webSocket) follow() []byte {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.offsets) == 0 {
+		return nil
+	}
+	o := w.offsets[0]
+	if w.offsets = w.offsets[1:]; len(w.offsets) == 0 {
+		w.offsets = nil
+	}
+	if o == nil {
+		return nil
+	}
+	return o.frame
 }
 
 // failed says that what is sent does not arrive any more.

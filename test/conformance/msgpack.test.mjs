@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { afterEach, describe, test } from 'node:test';
 import { transportSets } from '../compat.mjs';
 import { waitFor } from '../e2e/harness/wait.mjs';
-import { usePod } from './kit/pod.mjs';
+import { onNode, usePod } from './kit/pod.mjs';
 import { ask, closeStock, connect, connected, heard, stock } from './kit/stock.mjs';
 import { closeWires, Polling, Wire } from './kit/wire.mjs';
 import { patient } from './kit/settings.mjs';
@@ -81,7 +81,8 @@ test('CONNECT, its answer, the event, DISCONNECT', async () => {
   const m = await pod.say('hello "wire" żółw');
   const event = decode(await w.next((f) => decode(f).type === 2));
   assert.deepEqual(Object.keys(event), ['type', 'data', 'nsp']);
-  assert.deepEqual([event.data[0], event.data[1]._id, event.nsp], ['new_message', m._id, '/']);
+  assert.deepEqual([event.data.length, event.data[0], event.data[1]._id, event.nsp], [2, 'new_message', m._id, '/']);
+  if (!onNode) assert.deepEqual(decode(await w.next()), { type: 2, data: ['parley:offset', m._id], nsp: '/' });
   await answers(w);
   w.send(encode({ type: 1, nsp: '/' }), encode({ type: 0, nsp: '/foo' }));
   assert.deepEqual(decode(await w.next()), { type: 4, nsp: '/foo', data: { message: 'Invalid namespace' } });

@@ -46,13 +46,15 @@ function holdBack(client) {
 
 const ids = (messages) => messages.map((m) => m._id);
 
-test('a new_message is followed by its id as the offset, and by nothing where recovery is off', { timeout: 20_000 }, async () => {
+test('a new_message is one argument; its id follows as the offset, and nothing where recovery is off', { timeout: 20_000 }, async () => {
   const { alice, bob, chatId, phone } = await company();
   const bare = await w.connect(plain, bob);
   const sent = await w.said(w.pods[0], alice, chatId, 'hello');
-  await Promise.all([phone.has(sent._id), bare.has(sent._id)]);
-  assert.deepEqual(phone.calls[0].slice(1), [sent._id]);
-  assert.equal(bare.calls[0].length, 1);
+  const mark = await w.settle(w.pods[0], alice, chatId, phone, bare);
+  await waitFor(() => phone.offsets.length === 2, 5_000, 'two offsets');
+  for (const c of [phone, bare]) assert.deepEqual(c.calls.map((args) => args.length), [1, 1]);
+  assert.deepEqual(phone.offsets, [sent._id, mark._id]);
+  assert.deepEqual(bare.offsets, []);
   assert.equal(typeof phone.socket._pid, 'string');
   assert.equal(bare.socket._pid, undefined);
 });

@@ -18,6 +18,7 @@ export class Client {
   constructor(url, { lib = 'sioc48', auth, transports = ['websocket'], ...options } = {}) {
     this.messages = []; // payloads of new_message, in order
     this.calls = []; // the full argument lists of new_message
+    this.offsets = []; // what recovery goes by: the ids that follow new_message
     this.events = []; // [name, ...args] of everything else
     this.errors = []; // connect_error
     this.connects = 0;
@@ -30,7 +31,8 @@ export class Client {
     this.socket.on('disconnect', (reason) => this.disconnects.push(reason));
     this.socket.on('connect_error', (err) => this.errors.push(err));
     this.socket.onAny((name, ...args) => {
-      if (name === 'new_message') { this.messages.push(args[0]); this.calls.push(args); } else this.events.push([name, ...args]);
+      if (name === 'new_message') { this.messages.push(args[0]); this.calls.push(args); } else if (name === 'parley:offset') this.offsets.push(...args);
+      else this.events.push([name, ...args]);
     });
     open.add(this);
     this.socket.connect();

@@ -2,8 +2,8 @@
 import { WebSocket } from 'ws';
 import { waitFor } from './wait.mjs';
 
-export async function rawSocket(pod, { answerPings = true, query = '' } = {}) {
-  const ws = new WebSocket(`${pod.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket${query}`);
+export async function rawSocket(pod, { answerPings = true, EIO = 4, query = '' } = {}) {
+  const ws = new WebSocket(`${pod.url.replace('http', 'ws')}/socket.io/?EIO=${EIO}&transport=websocket${query}`);
   const s = {
     ws, received: [], closed: undefined, open: undefined,
     send: (data) => { if (ws.readyState === WebSocket.OPEN) ws.send(data); },
