@@ -32,6 +32,13 @@ func (s *Store) Chat(ctx context.Context, id models.ChatID) (chat models.Chat, f
 
 // ChatsOf returns every chat any of the users takes part in, in no order.
 func (s *Store) ChatsOf(ctx context.Context, users ...models.UserID) ([]models.Chat, error) {
+	if s.chatsOfMany != nil {
+		return s.chatsOfMany.ask(ctx, users)
+	}
+	return s.findChatsOf(ctx, users)
+}
+
+func (s *Store) findChatsOf(ctx context.Context, users []models.UserID) ([]models.Chat, error) {
 	var forms bson.A
 	for _, u := range users {
 		forms = append(forms, userForms(u)...)

@@ -46,17 +46,11 @@ func (s *Store) rawMessage(ctx context.Context, id models.MessageID) (raw bson.R
 // since, oldest first. One that says it was created at a time to come is none of
 // them until then: it would be sent again each time, and crowd out the others.
 func (s *Store) Since(ctx context.Context, chats []models.ChatID, since time.Time, limit int) ([]models.Message, error) {
-	ids := chatIDs(chats)
-	if len(ids) == 0 || limit <= 0 {
-		return nil, nil
+	q := sinceAsked{chats: chats, since: since, limit: limit}
+	if s.sinceMany != nil {
+		return s.sinceMany.ask(ctx, q)
 	}
-	filter := bson.D{
-		{Key: "chatId", Value: bson.D{{Key: "$in", Value: ids}}},
-		{Key: "createdAt", Value: bson.D{{Key: "$gte", Value: date(since)}, {Key: "$lte", Value: date(s.now().Add(models.ClockSkew))}}},
-	}
-	messages, err := s.list(ctx, "since", filter, newestFirst, limit)
-	slices.Reverse(messages)
-	return messages, err
+	return s.findSince(ctx, q)
 }
 
 // History returns a page of a chat, newest first. With After alone it is the

@@ -53,6 +53,9 @@ type Options struct {
 	OpTimeout time.Duration // 0: DefaultOpTimeout
 	// UndoQueue bounds the failed writes waiting to be undone; 0: 10000 documents.
 	UndoQueue int
+	// Gather is for a database that reads a collection whole for each query:
+	// what several want to know at once is asked once.
+	Gather bool
 }
 
 // Store is one database.
@@ -71,6 +74,10 @@ type Store struct {
 
 	ids  *idSource
 	undo *undoer
+
+	// nil unless Options.Gather
+	chatsOfMany *gather[[]models.UserID, []models.Chat]
+	sinceMany   *gather[sinceAsked, []models.Message]
 
 	mu        sync.Mutex
 	installed time.Time
@@ -113,6 +120,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		ids: ids,
 	}
 	s.undo = newUndoer(s, o.UndoQueue)
+	if o.Gather {
+		s.gathers()
+	}
 	return s, nil
 }
 
