@@ -33,6 +33,14 @@ func (p *Presence) Add(ctx context.Context, user models.UserID, socket models.So
 	if e.user != user {
 		return models.Arrival{}, models.Internal(errors.New("a socket cannot belong to two users"))
 	}
+	if e.is(leaving) {
+		// It comes again. What was asked for then may not have been done yet: a
+		// Redis that only was slow reads it late, and takes out what comes now.
+		// Once it has answered this, it has read all that.
+		if _, err := p.erase(ctx, "add", []*entry{e}); err != nil {
+			return models.Arrival{}, err
+		}
+	}
 	var note *driver.MapStringStringCmd
 	results, err := p.write(ctx, "add", []*entry{e}, func(pipe driver.Pipeliner) { note = pipe.HGetAll(ctx, absenceKey(user)) })
 	arrival := models.Arrival{}
