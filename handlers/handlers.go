@@ -41,6 +41,8 @@ type Options struct {
 	Refused func(code models.Code)
 	// Checks are what must answer before this pod takes traffic, by name.
 	Checks map[string]func(context.Context) error
+	// Sockets counts this pod's: those inside and those that wait at the door.
+	Sockets func() (inside, waiting int)
 }
 
 // Limits bound one request.

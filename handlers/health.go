@@ -18,7 +18,9 @@ func (h *Handlers) Healthz(c *gin.Context) {
 	c.PureJSON(http.StatusOK, gin.H{"status": "ok"})
 }
 
-// Readyz says whether this pod should be sent traffic, and if not, why.
+// Readyz says whether this pod should be sent traffic, and if not, why. How many
+// wait at the door is said, and is no reason: what they wait for is one, or the
+// other pods would get them all at once.
 func (h *Handlers) Readyz(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), readyTimeout)
 	defer cancel()
@@ -41,5 +43,10 @@ func (h *Handlers) Readyz(c *gin.Context) {
 			status, code = "not ready", http.StatusServiceUnavailable
 		}
 	}
-	c.PureJSON(code, gin.H{"status": status, "checks": checks})
+	answer := gin.H{"status": status, "checks": checks}
+	if h.Sockets != nil {
+		inside, waiting := h.Sockets()
+		answer["sockets"] = gin.H{"connected": inside, "waiting": waiting}
+	}
+	c.PureJSON(code, answer)
 }

@@ -20,16 +20,15 @@ type Socket interface {
 	UserID() models.UserID
 }
 
-// Connect authenticates a handshake and lets the socket in; the backlog is what
-// it is sent first.
-func (h *Handlers) Connect(ctx context.Context, door Door) (who models.Identity, backlog []models.Event, err error) {
+// Authenticate says whose socket is at the door.
+func (h *Handlers) Authenticate(ctx context.Context, door Door) (models.Identity, error) {
 	token, present := door.Token()
-	who, err = h.Verifier.Verify(ctx, token, present)
-	if err != nil {
-		return who, nil, err
-	}
-	backlog, err = h.Rooms.Connect(ctx, who.UserID, door)
-	return who, backlog, err
+	return h.Verifier.Verify(ctx, token, present)
+}
+
+// Connect lets the user's socket in; the backlog is what it is sent first.
+func (h *Handlers) Connect(ctx context.Context, user models.UserID, door rooms.Door) ([]models.Event, error) {
+	return h.Rooms.Connect(ctx, user, door)
 }
 
 // Disconnect takes a socket that left out of presence.

@@ -21,7 +21,8 @@ type Metrics struct {
 	send                       prometheus.Histogram
 	dropped                    counters
 	unspoken                   prometheus.Gauge
-	sockets                    prometheus.Gauge
+	sockets, waiting           prometheus.Gauge
+	notLetIn                   counters
 	opened                     prometheus.Counter
 	closed, cut                counters
 	delivered, duplicates      prometheus.Counter
@@ -78,6 +79,8 @@ func NewMetrics() *Metrics {
 		dropped:    f.counters("parley_dropped_total", "Work given up, by reason.", "reason"),
 		unspoken:   f.gauge("parley_connections_unspoken", "Connections open without a byte so far."),
 		sockets:    f.gauge("parley_sockets", "Sockets connected to this pod."),
+		waiting:    f.gauge("parley_sockets_waiting", "Sockets that wait at the door to be let in."),
+		notLetIn:   f.counters("parley_connect_retries_total", "Tries to let a socket in that failed for a reason of ours, and are made again, by reason.", "reason"),
 		opened:     f.counter("parley_sockets_opened_total", "Sockets let in."),
 		closed:     f.counters("parley_sockets_closed_total", "Sockets that left, by reason.", "reason"),
 		cut:        f.counters("parley_sockets_cut_total", "Connections this pod closed on purpose, by reason.", "reason"),

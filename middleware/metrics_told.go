@@ -35,6 +35,12 @@ func (m *Metrics) SocketClosed(reason string) {
 	m.closed.inc(reason)
 }
 
+// Waiting changes how many sockets wait at the door.
+func (m *Metrics) Waiting(change int) { m.waiting.Add(float64(change)) }
+
+// NotLetIn counts a try to let a socket in that failed and is made again.
+func (m *Metrics) NotLetIn(reason string) { m.notLetIn.inc(reason) }
+
 // Refused counts a refusal over a socket.
 func (m *Metrics) Refused(code string) { m.socketRefused.inc(code) }
 

@@ -45,6 +45,8 @@ type Error struct {
 	Message string
 	// RetryAfter is how long a client should wait, where that is known.
 	RetryAfter time.Duration
+	// What was not reachable, for a person; empty for every other error.
+	What string
 	// Err is the cause. It is logged and never sent to a client.
 	Err error
 }
@@ -54,7 +56,7 @@ func Refuse(code Code, message string) *Error { return &Error{Code: code, Messag
 
 // Unavailable makes the retriable error for a dependency that did not answer.
 func Unavailable(what string, err error) *Error {
-	return &Error{Code: CodeUnavailable, Message: what + " is not reachable; try again", RetryAfter: time.Second, Err: err}
+	return &Error{Code: CodeUnavailable, Message: what + " is not reachable; try again", RetryAfter: time.Second, What: what, Err: err}
 }
 
 // Internal makes the error for what should not have happened.

@@ -2,41 +2,65 @@ package rooms
 
 import (
 	"context"
+	"time"
 
 	"parley/models"
 )
 
+// tried is what a Connect that failed leaves for the next of the same socket.
+type tried struct {
+	// in says that the socket may still be in presence, where it then was since
+	// came, beside at least so many others.
+	in     bool
+	others int
+	came   time.Time
+	// session was taken, and can perhaps not be taken again.
+	session models.Session
+}
+
 // Connect lets a socket in: presence, its rooms, and the backlog of what its
 // user missed. Nothing that is sent to its rooms after Enter is lost: the door
-// holds it back until the backlog is sent. After an error nothing is left.
+// holds it back until the backlog is sent. After an error nothing is left, but
+// what is kept at the door, and it can be tried again.
 func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (backlog []models.Event, err error) {
 	socket := door.SocketID()
+	before, _ := door.Kept().(tried)
 	// The order matters. Identified first, a removal from a chat that happens
 	// while we look the chats up still finds the socket; in presence before the
 	// look-up, so does one from a Node pod, which knows sockets only by id.
 	door.Identify(user)
 	came := s.now()
+	here := tried{others: unknown, came: came}
+	if before.in {
+		s.comesAgain(socket)
+		here.others, here.came = before.others, before.came
+	}
+	let := false
+	defer func() {
+		if let {
+			return
+		}
+		if id, _, _ := door.Resumes(); here.session.UserID != "" {
+			s.keepSession(context.WithoutCancel(ctx), id, here.session)
+		}
+		here.in = !s.undo(ctx, user, socket, here.others, here.came)
+		door.Keep(here)
+	}()
 	arrival, err := s.Presence.Add(ctx, user, socket)
 	if err != nil {
-		s.undo(ctx, user, socket, unknown, came)
+		return nil, err
+	}
+	here.others = max(here.others, arrival.Others)
+	if arrival, err = s.withoutOwed(ctx, user, socket, arrival); err != nil {
 		return nil, err
 	}
 	others := arrival.Others
-	defer func() {
-		if err != nil {
-			s.undo(ctx, user, socket, others, came)
-		}
-	}()
 
-	back, recovering, err := s.comeBack(ctx, user, door, arrival.Ours)
+	back, recovering, err := s.comeBack(ctx, user, door, arrival.Ours, before.session)
+	here.session = back.session
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if id, _, _ := door.Resumes(); err != nil && back.session.UserID != "" {
-			s.keepSession(context.WithoutCancel(ctx), id, back.session)
-		}
-	}()
 	ids, err := s.enter(ctx, user, door)
 	if err != nil {
 		return nil, err
@@ -46,7 +70,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	if recovering {
 		had = &back.had
 	}
-	missed, whole, err := s.welcome(ctx, user, socket, ids, arrival, came, had)
+	missed, whole, err := s.welcome(ctx, user, door, ids, arrival, came, had)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +87,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	if others == 0 && len(ids) > 0 {
 		s.Hub.Emit(models.Audience{Chats: ids, ExceptUsers: []models.UserID{user}}, models.UserOnline{UserID: user})
 	}
+	let = true
 	return backlog, nil
 }
 

@@ -13,24 +13,29 @@ import (
 func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
+	s.leaves(d.SocketID)
 	word := s.word(d)
 	absence := s.ended(d)
+	o := owed{departure: d, absence: absence, word: word}
 	// The note goes first: whoever connects the moment the set is empty must
 	// find since when it is.
 	if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
 		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
+		s.owe(o)
 	}
 	// And its client, the moment the socket does not count any more, its word.
-	if d.Session != "" && word.UserID != "" {
-		s.keepSession(ctx, d.Session, word)
+	if d.Session != "" && word.UserID != "" && !s.keepSession(ctx, d.Session, word) {
+		s.owe(o)
 	}
 	removed, left, err := s.Presence.Remove(ctx, d.UserID, d.SocketID)
 	if err != nil {
 		// Presence remembers and tries again; Departed is called then.
 		s.Logger.Warn("socket not taken out of presence yet", "user", d.UserID, "socket", d.SocketID, "error", err)
+		s.owe(o)
 		return
 	}
 	s.left(ctx, d, absence, removed, left)
+	s.paid(d.SocketID)
 }
 
 // Departed is Disconnect for a socket that presence has already let go: its pod
@@ -38,13 +43,19 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
-	if w, ok := s.takeRefused(d.SocketID); ok { // it had not come
+	switch w, refused, again := s.takeRefused(d.SocketID); {
+	case refused: // it had not come
 		if s.ours(ctx, d.UserID, left) == 0 {
 			s.lastLeft(ctx, d.UserID, d.SocketID, w.at, left)
 		}
 		return
+	case again:
+		return
 	}
 	absence := s.ended(d)
+	if o, ok := s.paid(d.SocketID); ok {
+		d, absence = o.departure, o.absence
+	}
 	if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
 		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
 	}
@@ -111,6 +122,13 @@ func (s *Service) takeWelcome(socket models.SocketID) (entrance, bool) {
 	w, ok := s.welcomes[socket]
 	delete(s.welcomes, socket)
 	return w, ok
+}
+
+// leaves says that from now on it is a departure when the socket is taken out.
+func (s *Service) leaves(socket models.SocketID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.again, socket)
 }
 
 // ours says how many of the user's sockets that are left are Parley's. Where

@@ -150,6 +150,15 @@ type Door interface {
 	Resumes() (session models.SessionID, offset string, ok bool)
 	// Resume tells the client that it has missed nothing but its backlog.
 	Resume()
+	// Has says what its client has already: all messages from before since, and
+	// these. They are not told again once pods that were not heard are.
+	Has(since time.Time, messages []models.MessageID)
+	// Aside runs what only waits for somebody, while others are let in.
+	Aside(ctx context.Context, wait func() error) error
+	// Keep holds what the next try to let the same socket in has to know of this
+	// one; Kept is what was kept, nil the first time.
+	Keep(any)
+	Kept() any
 }
 
 // Media keeps uploaded files.

@@ -29,13 +29,14 @@ type returned struct {
 // its session and the last message it read; the pod that had its last socket
 // knows what else that one was sent before. ok is false where nothing can be
 // said: then the user's absence counts, as for a client that just began.
-func (s *Service) comeBack(ctx context.Context, user models.UserID, door Door, others int) (r returned, ok bool, err error) {
+func (s *Service) comeBack(ctx context.Context, user models.UserID, door Door, others int, taken models.Session) (r returned, ok bool, err error) {
 	id, offset, ok := door.Resumes()
 	if !ok || s.Limits.Recovery == 0 {
 		return r, false, nil
 	}
-	session, found, err := s.session(ctx, id, door.SocketID(), others)
+	session, found, err := s.session(ctx, user, id, door, others, taken)
 	if err != nil {
+		r.session = session
 		return r, false, err
 	}
 	if found && session.UserID != user {
@@ -76,13 +77,29 @@ func (s *Service) comeBack(ctx context.Context, user models.UserID, door Door, o
 
 // session returns what is remembered of the session. Its last socket may still
 // be there, on any pod: connections break without a word. It is told to go, and
-// leaves word when it does.
-func (s *Service) session(ctx context.Context, id models.SessionID, socket models.SocketID, others int) (models.Session, bool, error) {
-	session, found, err := s.Sessions.TakeSession(ctx, id)
-	if err != nil || found || others == 0 {
-		return session, found, err
+// leaves word when it does. taken is what an earlier try found.
+func (s *Service) session(ctx context.Context, user models.UserID, id models.SessionID, door Door, others int, taken models.Session) (session models.Session, found bool, err error) {
+	session, found, err = s.Sessions.TakeSession(ctx, id)
+	if taken.UserID == "" {
+		taken = s.owedSession(user, id)
 	}
-	s.Hub.Part(id, socket)
+	switch {
+	case err != nil:
+		return taken, false, err
+	case !found && taken.UserID != "":
+		return taken, true, nil
+	case found || others == 0:
+		return session, found, nil
+	}
+	s.Hub.Part(id, door.SocketID())
+	err = door.Aside(ctx, func() (err error) {
+		session, found, err = s.awaitSession(ctx, id)
+		return err
+	})
+	return session, found, err
+}
+
+func (s *Service) awaitSession(ctx context.Context, id models.SessionID) (session models.Session, found bool, err error) {
 	patience := time.NewTimer(s.Limits.RecoveryPatience)
 	defer patience.Stop()
 	tick := time.NewTicker(recoverPoll)
@@ -150,11 +167,14 @@ func (s *Service) word(d models.Departure) models.Session {
 	}
 }
 
-func (s *Service) keepSession(ctx context.Context, id models.SessionID, session models.Session) {
+// keepSession says whether it is kept, or need not be.
+func (s *Service) keepSession(ctx context.Context, id models.SessionID, session models.Session) bool {
 	if s.Limits.Recovery == 0 {
-		return
+		return true
 	}
-	if err := s.Sessions.KeepSession(ctx, id, session, s.Limits.Recovery); err != nil {
+	err := s.Sessions.KeepSession(ctx, id, session, s.Limits.Recovery)
+	if err != nil {
 		s.Logger.Warn("session not kept", "user", session.UserID, "error", err)
 	}
+	return err == nil
 }

@@ -15,7 +15,15 @@ const reloadPoll = 10 * time.Millisecond
 // first of them that it would share what that one was sent again, is a page that
 // was loaded again: its old socket may be about to go, but its pod has not heard
 // of it. What that one had is noted then; found is false where nobody left.
-func (s *Service) parting(ctx context.Context, user models.UserID) (absence models.Absence, found bool, err error) {
+func (s *Service) parting(ctx context.Context, user models.UserID, door Door) (absence models.Absence, found bool, err error) {
+	err = door.Aside(ctx, func() (err error) {
+		absence, found, err = s.awaitParting(ctx, user)
+		return err
+	})
+	return absence, found, err
+}
+
+func (s *Service) awaitParting(ctx context.Context, user models.UserID) (absence models.Absence, found bool, err error) {
 	left := s.Limits.ReloadPatience
 	for wait := reloadPoll; ; wait *= 2 {
 		absence, found, err = s.Presence.Away(ctx, user)

@@ -42,8 +42,8 @@ type entrance struct {
 //
 // What cannot be noted here is only sent again, or looked up, later: it is no
 // reason to refuse anybody.
-func (s *Service) welcome(ctx context.Context, user models.UserID, socket models.SocketID, chats []models.ChatID, arrival models.Arrival, came time.Time, had *models.Absence) (missed []models.Message, whole bool, err error) {
-	others := arrival.Ours
+func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, arrival models.Arrival, came time.Time, had *models.Absence) (missed []models.Message, whole bool, err error) {
+	others, socket := arrival.Ours, door.SocketID()
 	absence, known, err := s.endedBy(ctx, user, arrival, came)
 	if err != nil {
 		return nil, false, err
@@ -75,15 +75,16 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, socket models
 		return nil, false, err
 	}
 	if had == nil && others > 0 && !absence.Back.IsZero() && len(missed) > 0 {
-		if left, found, err := s.parting(ctx, user); err != nil {
+		if left, found, err := s.parting(ctx, user, door); err != nil {
 			return nil, false, err
 		} else if found {
-			before = left
-			if missed, whole, err = s.missed(ctx, chats, left.Since.Add(-Slack), left.Seen); err != nil {
+			before, since = left, left.Since.Add(-Slack)
+			if missed, whole, err = s.missed(ctx, chats, since, left.Seen); err != nil {
 				return nil, false, err
 			}
 		}
 	}
+	door.Has(since, before.Seen)
 	s.remember(socket, entrance{at: now, absence: before, known: append(slices.Clone(before.Seen), recent(missed, now)...)})
 	if others > 0 {
 		if known && absence.Back.IsZero() && now.Sub(absence.Since) > s.Limits.ReplayGrace {

@@ -66,6 +66,9 @@ type Service struct {
 	// welcomes remembers what each live socket was let in with: one that dies
 	// before it has heard anything leaves its user as absent as before.
 	welcomes map[models.SocketID]entrance
+	// again are sockets that are tried again after they were refused; see comesAgain.
+	again map[models.SocketID]time.Time
+	owes  map[models.SocketID]owed
 
 	receipts chan receipt
 }
@@ -79,6 +82,8 @@ func New(o Options) *Service {
 	return &Service{
 		Options:  o,
 		welcomes: map[models.SocketID]entrance{},
+		again:    map[models.SocketID]time.Time{},
+		owes:     map[models.SocketID]owed{},
 		receipts: make(chan receipt, receiptQueue),
 	}
 }

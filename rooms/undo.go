@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"parley/models"
@@ -11,12 +12,13 @@ import (
 const unknown = -1
 
 // undo takes back what a Connect that failed has left, whatever became of its
-// ctx. It has ended no absence: that is the last thing a Connect does. Of the
-// others that were there when it came the last may have left meanwhile, and took
-// the user for online.
-func (s *Service) undo(ctx context.Context, user models.UserID, socket models.SocketID, others int, came time.Time) {
+// ctx, and says whether the socket is out of presence. It has ended no absence:
+// that is the last thing a Connect does. Of the others that were there when it
+// came the last may have left meanwhile, and took the user for online.
+func (s *Service) undo(ctx context.Context, user models.UserID, socket models.SocketID, others int, came time.Time) (out bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
+	s.takeWelcome(socket) // of one that panicked behind that
 	removed, left, err := s.Presence.Remove(ctx, user, socket)
 	switch {
 	case err != nil:
@@ -29,6 +31,7 @@ func (s *Service) undo(ctx context.Context, user models.UserID, socket models.So
 	case removed && others != 0 && s.ours(ctx, user, left) == 0:
 		s.lastLeft(ctx, user, socket, came, left)
 	}
+	return err == nil
 }
 
 // lastLeft does what the last of the user's that is ours did not, because it saw one that
@@ -54,14 +57,32 @@ func (s *Service) lastLeft(ctx context.Context, user models.UserID, socket model
 	s.left(ctx, models.Departure{UserID: user, SocketID: socket, At: came}, absence, true, left)
 }
 
-// takeRefused forgets a socket that was not let in and could not be taken out of
-// presence; ok is false where it is none of those.
-func (s *Service) takeRefused(socket models.SocketID) (entrance, bool) {
+// againFor is how long a late word of an earlier try may take; presence gives it
+// as soon as Redis is back.
+const againFor = time.Minute
+
+// comesAgain is for a socket that was not let in, perhaps is still in presence,
+// and is tried again: that it was taken out late is no departure any more.
+func (s *Service) comesAgain(socket models.SocketID) {
+	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	w := s.welcomes[socket]
+	delete(s.welcomes, socket)
+	maps.DeleteFunc(s.again, func(_ models.SocketID, at time.Time) bool { return now.Sub(at) > againFor })
+	s.again[socket] = now
+}
+
+// takeRefused forgets a socket that was not let in and could not be taken out of
+// presence; refused is false where it is none of those. again says that it has
+// been tried again since.
+func (s *Service) takeRefused(socket models.SocketID) (w entrance, refused, again bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w = s.welcomes[socket]
 	if w.refused {
 		delete(s.welcomes, socket)
 	}
-	return w, w.refused
+	_, again = s.again[socket]
+	delete(s.again, socket)
+	return w, w.refused, again
 }

@@ -153,7 +153,13 @@ type door struct {
 	session models.SessionID
 	offset  string
 	resumed bool
+	kept    any // by an earlier try
 }
+
+func (d *door) Has(time.Time, []models.MessageID)                {}
+func (d *door) Keep(v any)                                       { d.kept = v }
+func (d *door) Kept() any                                        { return d.kept }
+func (d *door) Aside(_ context.Context, wait func() error) error { return wait() }
 
 func (d *door) Resumes() (models.SessionID, string, bool) {
 	return d.session, d.offset, d.session != ""

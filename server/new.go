@@ -37,6 +37,10 @@ const (
 	// A page's old socket and its new one may race; a pod sees the old one go
 	// within milliseconds, a busy one within this.
 	reloadPatience = 500 * time.Millisecond
+	// How many sockets are let in side by side. Each asks Redis and the database
+	// some ten times in a row; more at once would only wait for connections to
+	// them, and be out of time.
+	letInAtOnce = 32
 	// How often, in the time a dead connection may go unnoticed, the census looks.
 	censusPart = 10
 
@@ -67,7 +71,8 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 
-	database, err := mongo.Open(ctx, mongo.Options{URI: s.cfg.MongoURI, Logger: logger, Now: time.Now, Metrics: s.metrics})
+	database, err := mongo.Open(ctx, mongo.Options{URI: s.cfg.MongoURI, Logger: logger, Now: time.Now, Metrics: s.metrics,
+		Gather: s.embeddedMongo, OpTimeout: s.mongoPatience()})
 	if err != nil {
 		return err
 	}
@@ -123,7 +128,7 @@ func (s *Server) build(ctx context.Context) error {
 	s.sockets, err = socketio.New(socketio.Options{
 		Path:         cfg.SocketIOPath,
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
-		MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
+		HandshakeTimeout: s.tryTimeout(), LetInAtOnce: letInAtOnce, MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
 		Msgpack: cfg.Parser == ParserMsgpack, Recovery: cfg.RecoveryWindow > 0,
 		Bus: bus, Encode: handlers.EncodeEvent,
 		MessageID: handlers.MessageIDs(func() { s.metrics.Dropped("odd_message_id") }),
@@ -155,6 +160,10 @@ func (s *Server) build(ctx context.Context) error {
 	h := handlers.New(handlers.Options{
 		Rooms: s.rooms, Spool: spool, Verifier: s.tokens, User: middleware.UserOf, Logger: logger,
 		Refused: s.metrics.RequestRefused, Checks: s.checks(),
+		Sockets: func() (inside, waiting int) {
+			waiting = s.sockets.Waiting()
+			return max(0, s.sockets.Sockets()-waiting), waiting
+		},
 		Limits: handlers.Limits{
 			TextBytes: cfg.MaxTextBytes, FileBytes: cfg.MaxFileBytes, Files: cfg.MaxFiles, Uploads: cfg.MaxUploads,
 			RequestTimeout: cfg.RequestTimeout, UploadTimeout: cfg.UploadTimeout, KeepTimeout: s.keepTimeout(),
@@ -190,6 +199,19 @@ func (s *Server) embed(ctx context.Context) error {
 // embeddedPatience is for a Redis in this very process: it cannot be away, only
 // slow, as everything is on a machine that is busy.
 const embeddedPatience = 5 * time.Second
+
+// So is a database: an answer that comes late beats asking again.
+const embeddedOpTimeout = 20 * time.Second
+
+func (s *Server) mongoPatience() time.Duration {
+	if s.embeddedMongo {
+		return embeddedOpTimeout
+	}
+	return mongo.DefaultOpTimeout
+}
+
+// tryTimeout is for letting a socket in once.
+func (s *Server) tryTimeout() time.Duration { return 2 * s.mongoPatience() }
 
 func (s *Server) redisPatience() time.Duration {
 	if s.embeddedRedis {

@@ -12,6 +12,7 @@ import (
 	"parley/adapters/socketio"
 	"parley/handlers"
 	"parley/middleware"
+	"parley/models"
 	"parley/web"
 )
 
@@ -71,8 +72,10 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 	read(api, "/chats/:chatId/messages", h.History)
 	read(api, "/users/:userId/online", h.Online)
 
+	s.sockets.OnAuthenticate(func(ctx context.Context, d *socketio.Door) (models.Identity, error) { return h.Authenticate(ctx, d) })
 	s.sockets.OnConnect(func(ctx context.Context, d *socketio.Door) (socketio.Welcome, error) {
-		who, backlog, err := h.Connect(ctx, d)
+		who := d.Identity()
+		backlog, err := h.Connect(ctx, who.UserID, d)
 		return socketio.Welcome{UserID: who.UserID, Backlog: backlog, ExpiresAt: who.ExpiresAt}, err
 	})
 	s.sockets.OnDisconnect(h.Disconnect)

@@ -10,13 +10,13 @@ import (
 	sio "github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// Drain refuses new sockets from now on and ends the connections in batches,
+// Drain takes no new sockets from now on and ends the connections in batches,
 // so that stock clients, which reconnect by themselves, spread over the pods
 // that stay. It returns when all were told, or ctx has ended.
 func (s *Server) Drain(ctx context.Context, batch int, pause time.Duration) {
 	s.draining.Store(true)
 	batch = max(batch, 1)
-	// One pass is enough: whoever comes later is refused at the door.
+	// One pass is enough: whoever comes later finds no way in.
 	for some := range slices.Chunk(s.allLinks(), batch) {
 		settle(ctx, some, min(pause, 100*time.Millisecond))
 		for _, l := range some {

@@ -256,8 +256,11 @@ func TestDrainAndClose(t *testing.T) {
 	late := p.dial()
 	p.s.draining.Store(true)
 	late.send(`40{"token":"u"}`)
-	if f := late.next(); !strings.Contains(f, `"code":"shutting_down"`) {
-		t.Errorf("got %q", f)
+	late.endedSilently(p, cutShuttingDown)
+	// Who comes now finds no way in, and waits longer each time it tries; opened
+	// and closed again, stock clients would begin to count anew.
+	if _, err := dialWS(p.http.URL, nil); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a new connection: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()

@@ -2,7 +2,6 @@ package socketio
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -11,15 +10,41 @@ import (
 	"parley/models"
 )
 
-// A pod is behind by milliseconds; one that is further behind has other worries.
-const catchUpPatience = 500 * time.Millisecond
-
 // Door is where a socket waits until it is let in: what is sent to its rooms
 // is held back until its backlog has been sent.
-type Door struct{ m *member }
+type Door struct {
+	m *member
+	// who is whose socket it is, once that is known.
+	who    models.Identity
+	known  bool
+	caught bool // what the other pods had published by then is dealt with
+	kept   any
+}
+
+// Identity is what OnAuthenticate has found out.
+func (d *Door) Identity() models.Identity { return d.who }
+
+// Keep holds what the next try to let this socket in has to know of this one;
+// Kept is what was kept last, nil the first time.
+func (d *Door) Keep(v any) { d.kept = v }
+
+// Kept returns it.
+func (d *Door) Kept() any { return d.kept }
 
 // SocketID is the id the client will see as socket.id.
 func (d *Door) SocketID() models.SocketID { return models.SocketID(d.m.id) }
+
+// Has says what its client has already, of what the other pods are found to
+// have said while they were not heard: all from before since, and those messages.
+func (d *Door) Has(since time.Time, messages []models.MessageID) {
+	x := d.m.server.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	d.m.hasSince, d.m.has = since, make(map[models.MessageID]struct{}, len(messages))
+	for _, id := range messages {
+		d.m.has[id] = struct{}{}
+	}
+}
 
 // Identify ties the socket to its user: joins and leaves that name the user
 // reach it from here on.
@@ -108,7 +133,7 @@ func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
 		return
 	}
 	if s.draining.Load() || s.closing.Load() {
-		s.refuse(next, models.Refuse(models.CodeShuttingDown, "this server is shutting down"))
+		s.crew.run(func() { s.turnOut(l, cutShuttingDown, next) })
 		return
 	}
 	m := &member{
@@ -131,65 +156,12 @@ func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
 	s.crew.run(func() { s.decide(m, next) })
 }
 
-func (s *Server) decide(m *member, next func(*sio.ExtendedError)) {
-	var welcome Welcome
-	err := s.standing(m.ctx)
-	s.catchUp(m.ctx)
-	ctx, cancel := context.WithTimeout(m.ctx, s.opts.HandshakeTimeout)
-	defer cancel()
-	if err == nil {
-		err = models.Internal(errors.New("panic in OnConnect"))
-		s.guard("OnConnect", func() { welcome, err = s.onConnect(ctx, &Door{m: m}) })
-	}
-	if err == nil {
-		err = s.letIn(m, welcome)
-	}
-	if err != nil {
-		var told *models.Error
-		if !errors.As(err, &told) && errors.Is(err, context.DeadlineExceeded) {
-			err = models.Unavailable("the server", err)
-		}
-		gone := m.link.ctx.Err() != nil
-		s.index.remove(m)
-		m.dismiss()
-		if gone { // nobody is there to be refused
-			next(sio.NewExtendedError("the connection is closed", map[string]any{}))
-			return
-		}
-		s.refuse(next, err)
-		return
-	}
-	next(nil)
-}
-
-// standing waits until the other pods are heard for the first time. What they
-// send to a socket's rooms while a pod that has just started lets it in would
-// be lost otherwise: later, Resumed tells of breaks, but here nobody would.
-func (s *Server) standing(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opts.HandshakeTimeout)
-	defer cancel()
-	select {
-	case <-s.heard:
-		return nil
-	case <-ctx.Done():
-		return models.Unavailable("the other pods", ctx.Err())
-	}
-}
-
-// catchUp waits until what the other pods published before the socket came has
-// been dealt with, or for catchUpPatience: a page that moves here from another
-// pod had that already, and it would be sent again if it came late.
-func (s *Server) catchUp(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, catchUpPatience)
-	defer cancel()
-	s.opts.Bus.CatchUp(ctx)
-}
-
 // letIn makes the member one that leaves by OnDisconnect. Its backlog is encoded
-// here, off the library's goroutines.
-func (s *Server) letIn(m *member, w Welcome) error {
+// here, off the library's goroutines; false says that it could not be, and that
+// the member can only leave.
+func (s *Server) letIn(m *member, w Welcome) bool {
 	backlog := make([]*frame, 0, len(w.Backlog))
-	if !s.guard("Encode", func() {
+	ok := s.guard("Encode", func() {
 		for _, ev := range w.Backlog {
 			p, volatile := s.eventPacket(ev)
 			f := s.frame(p, nil, volatile)
@@ -200,9 +172,7 @@ func (s *Server) letIn(m *member, w Welcome) error {
 			f.encode()
 			backlog = append(backlog, f)
 		}
-	}) {
-		return models.Internal(errors.New("panic while encoding the backlog"))
-	}
+	})
 	if !w.ExpiresAt.IsZero() {
 		m.expires.Store(&w.ExpiresAt)
 	}
@@ -218,17 +188,15 @@ func (s *Server) letIn(m *member, w Welcome) error {
 		m.user = w.UserID
 		s.index.join(m, userRoom(w.UserID), now)
 	}
-	return nil
+	return ok
 }
 
-// refuse answers a CONNECT with connect_error. Its data is never nil: clients
-// would be sent null.
+// refuse answers a CONNECT with connect_error, which stock clients take for the
+// last word: it is for what another try would not change. Its data is never nil:
+// clients would be sent null.
 func (s *Server) refuse(next func(*sio.ExtendedError), err error) {
 	e := models.AsError(err)
 	s.opts.Metrics.Refused(string(e.Code))
-	if e.Err != nil && !errors.Is(err, context.Canceled) {
-		s.opts.Logger.Warn("connect refused", "code", e.Code, "err", e.Err)
-	}
 	message := e.Message
 	if strings.HasPrefix(string(e.Code), "token_") {
 		message = "Authentication error"

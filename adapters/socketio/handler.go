@@ -62,7 +62,9 @@ func (s *Server) turnsAway(w http.ResponseWriter, r *http.Request) bool {
 	// JSONP is for browsers without CORS, which no supported client needs.
 	if !query.Has("j") {
 		code, message = s.misversioned(r, query)
-		if message == "" && s.closing.Load() {
+		// A client that finds no way in tries again later each time; one whose
+		// connection opens and is then closed begins to count anew.
+		if message == "" && (s.closing.Load() || s.draining.Load() && !query.Has("sid")) {
 			status, code, message = http.StatusServiceUnavailable, models.CodeShuttingDown, "this server is shutting down"
 		}
 	}

@@ -28,6 +28,8 @@ type counts struct {
 	opened    int
 	closed    map[string]int
 	refused   map[string]int
+	waiting   int
+	retries   map[string]int
 	cut       map[string]int
 	delivered int
 	duplicate int
@@ -35,12 +37,14 @@ type counts struct {
 }
 
 func newCounts() *counts {
-	return &counts{closed: map[string]int{}, refused: map[string]int{}, cut: map[string]int{}}
+	return &counts{closed: map[string]int{}, refused: map[string]int{}, cut: map[string]int{}, retries: map[string]int{}}
 }
 func (c *counts) do(fn func())          { c.mu.Lock(); defer c.mu.Unlock(); fn() }
 func (c *counts) SocketOpened()         { c.do(func() { c.opened++ }) }
 func (c *counts) SocketClosed(r string) { c.do(func() { c.closed[r]++ }) }
 func (c *counts) Refused(r string)      { c.do(func() { c.refused[r]++ }) }
+func (c *counts) Waiting(n int)         { c.do(func() { c.waiting += n }) }
+func (c *counts) NotLetIn(r string)     { c.do(func() { c.retries[r]++ }) }
 func (c *counts) Cut(r string)          { c.do(func() { c.cut[r]++ }) }
 func (c *counts) Delivered(n int)       { c.do(func() { c.delivered += n }) }
 func (c *counts) Duplicate()            { c.do(func() { c.duplicate++ }) }
@@ -265,6 +269,19 @@ func (c *client) ended() error {
 		if _, err := c.read(); err != nil {
 			return err
 		}
+	}
+}
+
+// endedSilently wants the connection closed for the reason, without any word
+// that a stock client would take for the last.
+func (c *client) endedSilently(p *pod, reason string) {
+	c.t.Helper()
+	f, err := c.read()
+	if err == nil {
+		c.t.Fatalf("told %q", f)
+	}
+	if n := p.counts.get(func() int { return p.counts.cut[reason] }); n == 0 {
+		c.t.Errorf("closed with %v, not for %s: %v", err, reason, p.counts.cut)
 	}
 }
 

@@ -122,6 +122,30 @@ func (x *index) removeLocked(m *member) (was phase, ok bool) {
 	return was, true
 }
 
+// stepBack makes a member at the door as it was when it came: for the next try
+// to let it in, chats are looked up and what was missed is read anew.
+func (x *index) stepBack(m *member) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if m.phase != atDoor {
+		return
+	}
+	x.release(m)
+	m.session, m.user = "", ""
+	for name := range m.rooms {
+		if name != m.id {
+			delete(m.rooms, name)
+			x.vacate(m, name)
+		}
+	}
+	m.left, m.moved, m.seated, m.retold = nil, nil, nil, nil
+	m.entered, m.stale = false, false
+	m.hasSince, m.has = time.Time{}, nil
+	m.mu.Lock()
+	m.out, m.bytes = nil, 0
+	m.mu.Unlock()
+}
+
 // selection names sockets: those in any of rooms, everybody's where all is set,
 // less those in any of except.
 type selection struct {

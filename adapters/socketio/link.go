@@ -239,8 +239,16 @@ func (l *link) drained() bool {
 // cut ends the connection, once, from a goroutine of its own: it is called
 // wherever something is too much, often under a lock or inside the engine.
 func (l *link) cut(reason string) {
+	if l.condemn(reason) {
+		l.server.crew.run(func() { l.end() })
+	}
+}
+
+// condemn gives the end of the connection its reason; it is false where it has
+// one already.
+func (l *link) condemn(reason string) bool {
 	if !l.reason.CompareAndSwap(nil, &reason) {
-		return
+		return false
 	}
 	s := l.server
 	s.opts.Metrics.Cut(reason)
@@ -249,7 +257,7 @@ func (l *link) cut(reason string) {
 		level = s.opts.Logger.Debug
 	}
 	level("socket cut off", "reason", reason, "connection", s.opts.ClientIP(l.conn.Request().Request()))
-	s.crew.run(func() { l.end() })
+	return true
 }
 
 // end closes the transport without waiting for anything that is queued.

@@ -51,6 +51,9 @@ type member struct {
 	// seated are the chats Reseat has put it into, each with what was retold to it
 	// there since; nil again once that is over.
 	seated map[string]map[models.MessageID]struct{}
+	// hasSince and has are what its client had when it came, for Retell.
+	hasSince time.Time
+	has      map[models.MessageID]struct{}
 	// retold are messages that went to its room before it was there, and to it later.
 	retold []sentAt
 

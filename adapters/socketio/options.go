@@ -13,11 +13,14 @@ import (
 
 // Options says how a Server behaves. The zero value of a field is its default.
 type Options struct {
-	Path             string        // "/socket.io": where the transports and the Assets are
-	PingInterval     time.Duration // 25 s
-	PingTimeout      time.Duration // 20 s
-	ConnectTimeout   time.Duration // 10 s: how long a connection may go without a CONNECT
-	HandshakeTimeout time.Duration // 10 s: how long OnConnect may take
+	Path         string        // "/socket.io": where the transports and the Assets are
+	PingInterval time.Duration // 25 s
+	PingTimeout  time.Duration // 20 s
+	// ConnectTimeout is how long a connection may go without a CONNECT, and then
+	// that CONNECT without an answer; 45 s, as Node's.
+	ConnectTimeout   time.Duration
+	HandshakeTimeout time.Duration // 10 s: how long OnConnect may take, each time
+	LetInAtOnce      int           // 32: how many OnConnect run side by side; the others wait in line
 	MaxPayload       int64         // 1,000,000 bytes a frame or a polling body
 
 	// CORSOrigins is empty for no CORS headers at all, "*" alone for any origin
@@ -63,6 +66,11 @@ type Options struct {
 type Metrics interface {
 	SocketOpened()
 	SocketClosed(reason string)
+	// Waiting changes how many sockets wait at the door, being let in included.
+	Waiting(change int)
+	// NotLetIn counts tries to let a socket in that failed for a reason of ours.
+	// It is tried again.
+	NotLetIn(reason string)
 	// Refused counts CONNECTs answered with connect_error, by code.
 	Refused(code string)
 	// Delivered counts packets handed to this pod's sockets.
@@ -84,6 +92,7 @@ const (
 	cutRepeated     = "repeated_connect"
 	cutReplaced     = "replaced" // its client has come back on another connection
 	cutIdle         = "no_connect"
+	cutUnavailable  = "unavailable" // it could not be let in as long as it may wait
 	cutKicked       = "disconnected_by_server"
 )
 
@@ -118,7 +127,7 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	setDuration(&o.PingInterval, 25*time.Second)
 	setDuration(&o.PingTimeout, 20*time.Second)
-	setDuration(&o.ConnectTimeout, 10*time.Second)
+	setDuration(&o.ConnectTimeout, 45*time.Second)
 	setDuration(&o.HandshakeTimeout, 10*time.Second)
 	setDuration(&o.RememberFor, 30*time.Second)
 	// What a socket saw before it fell silent is asked for once the silence was
@@ -126,6 +135,9 @@ func (o Options) withDefaults() (Options, error) {
 	o.RememberFor = max(o.RememberFor, seenWindow+o.PingInterval+o.PingTimeout+5*time.Second)
 	if o.Path == "" {
 		o.Path = "/socket.io"
+	}
+	if o.LetInAtOnce <= 0 {
+		o.LetInAtOnce = 32
 	}
 	if o.MaxPayload <= 0 {
 		o.MaxPayload = 1_000_000
@@ -167,6 +179,8 @@ type unmeasured struct{}
 
 func (unmeasured) SocketOpened()       {}
 func (unmeasured) SocketClosed(string) {}
+func (unmeasured) Waiting(int)         {}
+func (unmeasured) NotLetIn(string)     {}
 func (unmeasured) Refused(string)      {}
 func (unmeasured) Delivered(int)       {}
 func (unmeasured) Duplicate()          {}

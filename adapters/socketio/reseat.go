@@ -55,6 +55,9 @@ func (s *Server) Reseat(ctx context.Context, users []models.UserID, look func() 
 	for _, m := range members {
 		moved := m.moved
 		m.moved = nil
+		if moved == nil { // it stepped back meanwhile, and looks its chats up anew
+			continue
+		}
 		if err == nil && m.phase != gone {
 			seats = append(seats, x.reseat(m, chats[m.user], moved, now)...)
 		}
@@ -157,6 +160,9 @@ func (s *Server) Retell(message models.Message) {
 		}
 		if _, again := told[id]; again {
 			continue
+		}
+		if _, has := m.has[id]; has || message.CreatedAt.Before(m.hasSince) {
+			continue // its client had it on another connection
 		}
 		if seated {
 			told[id] = struct{}{}

@@ -32,6 +32,13 @@ func (r *resumption) ask(s *Server, since time.Time) {
 	})
 }
 
+// busy says whether something is still to be asked, or told.
+func (r *resumption) busy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running
+}
+
 // settle forgets what catching up has to know of its own doing, where nothing is
 // asked any more. That others are not heard means that more will be; sweep looks
 // again, because not every connection that comes back asks.

@@ -13,6 +13,7 @@ import (
 	"github.com/zishang520/socket.io/servers/engine/v3/transports"
 	sio "github.com/zishang520/socket.io/servers/socket/v3"
 	"github.com/zishang520/socket.io/v3/pkg/types"
+	"golang.org/x/time/rate"
 
 	"parley/adapters/socketio/cluster"
 	"parley/models"
@@ -37,14 +38,20 @@ type Server struct {
 	index   *index
 	crew    crew
 	leavers chan struct{}
+	places  *places
+	waiting atomic.Int64
+	// complaints are about sockets that cannot be let in: seldom, because there
+	// may be thousands of them.
+	complaints rate.Sometimes
 
-	onConnect    func(context.Context, *Door) (Welcome, error)
-	onReady      func(context.Context, *Socket)
-	onDisconnect func(context.Context, models.Departure)
-	onResumed    func(context.Context, time.Time)
-	resumption   resumption
-	reseating    sync.Mutex // one Reseat at a time: each notes what moves meanwhile
-	handlers     map[string]func(context.Context, *Socket, []any) any
+	onAuthenticate func(context.Context, *Door) (models.Identity, error)
+	onConnect      func(context.Context, *Door) (Welcome, error)
+	onReady        func(context.Context, *Socket)
+	onDisconnect   func(context.Context, models.Departure)
+	onResumed      func(context.Context, time.Time)
+	resumption     resumption
+	reseating      sync.Mutex // one Reseat at a time: each notes what moves meanwhile
+	handlers       map[string]func(context.Context, *Socket, []any) any
 
 	draining atomic.Bool
 	closing  atomic.Bool
@@ -71,13 +78,15 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts:     opts,
-		index:    newIndex(),
-		leavers:  make(chan struct{}, leaversAtOnce),
-		handlers: map[string]func(context.Context, *Socket, []any) any{},
-		stop:     make(chan struct{}),
-		heard:    make(chan struct{}),
-		links:    map[string]*link{},
+		opts:       opts,
+		index:      newIndex(),
+		leavers:    make(chan struct{}, leaversAtOnce),
+		places:     newPlaces(opts.LetInAtOnce),
+		complaints: rate.Sometimes{Interval: complaintEvery},
+		handlers:   map[string]func(context.Context, *Socket, []any) any{},
+		stop:       make(chan struct{}),
+		heard:      make(chan struct{}),
+		links:      map[string]*link{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.index.watcher, _ = opts.Bus.(cluster.RoomWatcher)
@@ -87,8 +96,8 @@ func New(o Options) (*Server, error) {
 	so.SetPingInterval(opts.PingInterval)
 	so.SetPingTimeout(libraryPatience(opts.PingInterval, opts.PingTimeout))
 	// Our own sweep ends connections without a CONNECT: the library's timer would
-	// also end those whose OnConnect still runs.
-	so.SetConnectTimeout(opts.ConnectTimeout + 2*opts.HandshakeTimeout + 5*time.Second)
+	// also end those that wait at the door, after a refusal once more.
+	so.SetConnectTimeout(4 * (opts.ConnectTimeout + 5*time.Second))
 	so.SetMaxHttpBufferSize(opts.MaxPayload)
 	so.SetAllowEIO3(opts.AllowEIO3)
 	so.SetIdleTimeout(2*(opts.PingInterval+opts.PingTimeout) + 10*time.Second)
@@ -135,8 +144,16 @@ func corsOf(origins []string) *types.Cors {
 	return &types.Cors{Origin: allowed, Credentials: true}
 }
 
-// OnConnect decides about a CONNECT. An error of a token_* code is told to the
-// client as "Authentication error", any other by its message.
+// OnAuthenticate says whose socket it is. It is asked until it has answered, and
+// not again for the same CONNECT.
+func (s *Server) OnAuthenticate(fn func(ctx context.Context, d *Door) (models.Identity, error)) {
+	s.onAuthenticate = fn
+}
+
+// OnConnect lets a socket in. What it refuses for the client's own sake is told
+// to the client: a token_* code as "Authentication error", any other by its
+// message. Where the trouble is ours it is called again while the socket waits,
+// and must have left nothing behind.
 func (s *Server) OnConnect(fn func(ctx context.Context, d *Door) (Welcome, error)) { s.onConnect = fn }
 
 // OnReady is called once a socket was sent connect and its backlog.
@@ -185,6 +202,9 @@ func (s *Server) Ready() error {
 
 // Sockets counts this pod's sockets, those at the door included.
 func (s *Server) Sockets() int { return s.index.size() }
+
+// Waiting counts those at the door.
+func (s *Server) Waiting() int { return int(s.waiting.Load()) }
 
 // guard runs fn; a panic is logged and counted, and reported as false.
 func (s *Server) guard(what string, fn func()) (ok bool) {

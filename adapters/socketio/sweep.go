@@ -39,6 +39,9 @@ func (s *Server) sweepMembers(now time.Time, patience time.Duration) {
 	all := make([]*member, 0, len(s.index.members))
 	for _, m := range s.index.members {
 		all = append(all, m)
+		if m.has != nil && now.Sub(m.rooms[m.id]) > s.opts.RememberFor {
+			m.has = nil
+		}
 	}
 	s.index.mu.Unlock()
 	for _, m := range all {
