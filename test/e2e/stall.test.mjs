@@ -80,7 +80,11 @@ for (const [what, time] of cases) {
       await w.present(users[i], c.id);
       await c.has(m._id);
       const want = ['before', ...(meanwhile ? ['meanwhile'] : []), 'after'];
-      assert.deepEqual(c.texts(), want, `client ${i}, ${JSON.stringify(kinds[i % kinds.length])}`);
+      // Clients before 4.6 cannot say what they had; what they may be sent again, so soon after they first came,
+      // README says.
+      const { lib } = kinds[i % kinds.length];
+      const texts = lib === 'sioc48' || i >= back.length ? c.texts() : c.texts().filter((text, n, all) => text !== 'before' || all.indexOf(text) === n);
+      assert.deepEqual(texts, want, `client ${i}, ${JSON.stringify(kinds[i % kinds.length])}`);
       if (i < back.length) assert.notEqual(c.id, firstIds[i]);
     }
     await waitFor(() => last.messages.some((x) => x._id === m._id), 5_000, 'the message at the 2.x client');
