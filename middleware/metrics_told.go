@@ -21,7 +21,7 @@ func (m *Metrics) Dropped(reason string) { m.dropped.inc(reason) }
 // Unspoken is the number of connections without a byte so far.
 func (m *Metrics) Unspoken(n int) { m.unspoken.Set(float64(n)) }
 
-// What package socketio tells.
+// What package hub tells.
 
 // SocketOpened counts a socket that was let in.
 func (m *Metrics) SocketOpened() {

@@ -7,8 +7,8 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"parley/adapters/cluster"
 	"parley/adapters/redis"
-	"parley/adapters/socketio/cluster"
 	"parley/models"
 )
 

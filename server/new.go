@@ -10,10 +10,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"parley/adapters/embedded"
+	"parley/adapters/hub"
 	"parley/adapters/media"
 	"parley/adapters/mongo"
 	"parley/adapters/redis"
-	"parley/adapters/socketio"
 	"parley/handlers"
 	"parley/middleware"
 	"parley/models"
@@ -125,7 +125,7 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.sockets, err = socketio.New(socketio.Options{
+	s.sockets, err = hub.New(hub.Options{
 		Path:         cfg.SocketIOPath,
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
 		HandshakeTimeout: s.tryTimeout(), LetInAtOnce: letInAtOnce, MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
@@ -255,8 +255,8 @@ func (s *Server) catchUp(ctx context.Context, since time.Time) {
 }
 
 // limited holds a socket's events to their rate.
-func (s *Server) limited(h *handlers.Handlers, event func(context.Context, handlers.Socket, []any) any) func(context.Context, *socketio.Socket, []any) any {
-	return func(ctx context.Context, socket *socketio.Socket, args []any) any {
+func (s *Server) limited(h *handlers.Handlers, event func(context.Context, handlers.Socket, []any) any) func(context.Context, *hub.Socket, []any) any {
+	return func(ctx context.Context, socket *hub.Socket, args []any) any {
 		if !socket.Allow("events", float64(s.cfg.EventsPerSec), 2*s.cfg.EventsPerSec) {
 			return h.TooFast()
 		}

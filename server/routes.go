@@ -9,7 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"parley/adapters/socketio"
+	"parley/adapters/hub"
 	"parley/handlers"
 	"parley/middleware"
 	"parley/models"
@@ -72,11 +72,11 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 	read(api, "/chats/:chatId/messages", h.History)
 	read(api, "/users/:userId/online", h.Online)
 
-	s.sockets.OnAuthenticate(func(ctx context.Context, d *socketio.Door) (models.Identity, error) { return h.Authenticate(ctx, d) })
-	s.sockets.OnConnect(func(ctx context.Context, d *socketio.Door) (socketio.Welcome, error) {
+	s.sockets.OnAuthenticate(func(ctx context.Context, d *hub.Door) (models.Identity, error) { return h.Authenticate(ctx, d) })
+	s.sockets.OnConnect(func(ctx context.Context, d *hub.Door) (hub.Welcome, error) {
 		who := d.Identity()
 		backlog, err := h.Connect(ctx, who.UserID, d)
-		return socketio.Welcome{UserID: who.UserID, Backlog: backlog, ExpiresAt: who.ExpiresAt}, err
+		return hub.Welcome{UserID: who.UserID, Backlog: backlog, ExpiresAt: who.ExpiresAt}, err
 	})
 	s.sockets.OnDisconnect(h.Disconnect)
 	s.sockets.On("typing", s.limited(h, h.Typing))

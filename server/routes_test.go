@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"parley/adapters/socketio"
+	"parley/adapters/hub"
 	"parley/adapters/token"
 	"parley/handlers"
 	"parley/middleware"
@@ -33,7 +33,7 @@ func routed(t *testing.T, socketPath string) (h http.Handler, log *bytes.Buffer,
 	}
 	s.files = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
 	var err error
-	s.sockets, err = socketio.New(socketio.Options{
+	s.sockets, err = hub.New(hub.Options{
 		Path: socketPath, CORSOrigins: s.cfg.CORSOrigins,
 		Encode: func(models.Event) (string, any) { return "", nil },
 	})

@@ -15,8 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"parley/adapters/hub"
 	"parley/adapters/listen"
-	"parley/adapters/socketio"
 	"parley/adapters/token"
 	"parley/middleware"
 	"parley/models"
@@ -31,7 +31,7 @@ type Server struct {
 	tokens  *token.Verifier
 	// tokenKeys are published by somebody else; nil where they are configured.
 	tokenKeys *token.KeySet
-	sockets   *socketio.Server
+	sockets   *hub.Server
 	rooms     *rooms.Service
 	files     http.Handler // nil where files are kept elsewhere
 	store     store

@@ -1,6 +1,6 @@
 // Prints what the stock packages put on the wire, those of test/peer: socket.io,
 // its two parsers, @socket.io/redis-adapter, redis-emitter and redis-streams-adapter.
-// What is in adapters/socketio must write and read it; test/interop looks that it
+// What is in adapters/hub must write and read it; test/interop looks that it
 // is still what they print.
 //
 //   node capture.cjs > golden.json

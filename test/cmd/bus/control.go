@@ -11,8 +11,8 @@ import (
 	"sync"
 	"time"
 
-	"parley/adapters/socketio/cluster"
-	"parley/adapters/socketio/js"
+	"parley/adapters/cluster"
+	"parley/adapters/js"
 )
 
 // command is what a test asks for, as test/peer/control.mjs has it.

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"parley/adapters/socketio/cluster"
+	"parley/adapters/cluster"
 )
 
 // pod is what the other pods may ask of this one: it has no sockets, and it

@@ -18,7 +18,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"parley/adapters/socketio/cluster"
+	"parley/adapters/cluster"
 )
 
 func main() {

@@ -1,0 +1,129 @@
+package hub
+
+import (
+	"context"
+
+	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
+
+	"parley/adapters/cluster"
+	"parley/adapters/js"
+	"parley/models"
+)
+
+// Emit sends the event to the audience on every pod. It waits for nobody.
+func (s *Server) Emit(to models.Audience, ev models.Event) {
+	sel, anybody := selectionFor(to)
+	if !anybody {
+		return
+	}
+	p, volatile := s.eventPacket(ev)
+	wire := cluster.Packet{Type: int(p.Type), Data: p.Data, Nsp: "/"}
+	s.send(p, sel, nil, volatile)
+	s.opts.Bus.Broadcast(wire, cluster.Options{
+		Rooms: sel.rooms, Except: sel.except, Flags: cluster.Flags{Volatile: volatile},
+	})
+}
+
+// EmitLocal sends the event to this pod's sockets of the audience alone.
+func (s *Server) EmitLocal(to models.Audience, ev models.Event) {
+	sel, anybody := selectionFor(to)
+	if !anybody {
+		return
+	}
+	p, volatile := s.eventPacket(ev)
+	s.send(p, sel, nil, volatile)
+}
+
+// Handed returns once what was emitted before is on its way to the other pods,
+// or cannot be for now: then it follows when Redis is back.
+func (s *Server) Handed(ctx context.Context) { _ = s.opts.Bus.Flush(ctx) }
+
+// Join puts the audience's sockets into the chat's room and returns when every
+// pod has done so.
+func (s *Server) Join(ctx context.Context, who models.Audience, chat models.ChatID) error {
+	sel, anybody := selectionFor(who)
+	if !anybody {
+		return nil
+	}
+	rooms := []string{string(chat)}
+	s.joinLocal(sel, rooms)
+	s.opts.Bus.Join(cluster.Options{Rooms: sel.rooms, Except: sel.except}, rooms)
+	return s.settled(ctx)
+}
+
+// Leave takes the audience's sockets out of the chat's room and returns when
+// every pod has done so.
+func (s *Server) Leave(ctx context.Context, who models.Audience, chat models.ChatID) error {
+	sel, anybody := selectionFor(who)
+	if !anybody {
+		return nil
+	}
+	rooms := []string{string(chat)}
+	s.leaveLocal(sel, rooms)
+	s.opts.Bus.Leave(cluster.Options{Rooms: sel.rooms, Except: sel.except}, rooms)
+	return s.settled(ctx)
+}
+
+// settled returns once every pod has done what was asked before, and this one
+// hears of the rooms it was put into.
+func (s *Server) settled(ctx context.Context) error {
+	err := s.opts.Bus.Settled(ctx)
+	if err == nil && s.index.watcher != nil {
+		err = s.index.watcher.RoomsHeard(ctx)
+	}
+	if err != nil {
+		return models.Unavailable("the other pods", err)
+	}
+	return nil
+}
+
+// InRoom says whether a socket of this pod is in the chat's room.
+func (s *Server) InRoom(socket models.SocketID, chat models.ChatID) bool {
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	m := s.index.members[string(socket)]
+	if m == nil {
+		return false
+	}
+	_, in := m.rooms[string(chat)]
+	return in
+}
+
+func (s *Server) eventPacket(ev models.Event) (p *parser.Packet, volatile bool) {
+	name, payload := s.opts.Encode(ev)
+	payload, err := js.Of(payload) // once for all who are to read it
+	if err != nil {
+		s.opts.Logger.Error("an event could not be encoded", "event", name, "err", err)
+	}
+	// That somebody still types may be lost; that they stopped may not.
+	typing, ok := ev.(models.Typing)
+	volatile = ok && typing.IsTyping
+	return &parser.Packet{Type: parser.EVENT, Data: []any{name, payload}, Nsp: "/"}, volatile
+}
+
+// selectionFor translates an audience. On the wire no rooms means everybody, so
+// an audience of nobody must never get that far.
+func selectionFor(to models.Audience) (sel selection, anybody bool) {
+	n := len(to.Chats) + len(to.Users) + len(to.Sockets)
+	if n == 0 {
+		return selection{}, false
+	}
+	sel.rooms = make([]string, 0, n)
+	for _, c := range to.Chats {
+		sel.rooms = append(sel.rooms, string(c))
+	}
+	for _, u := range to.Users {
+		sel.rooms = append(sel.rooms, userRoom(u))
+	}
+	for _, id := range to.Sockets {
+		sel.rooms = append(sel.rooms, string(id))
+	}
+	sel.except = make([]string, 0, len(to.ExceptUsers)+len(to.ExceptSockets))
+	for _, u := range to.ExceptUsers {
+		sel.except = append(sel.except, userRoom(u))
+	}
+	for _, id := range to.ExceptSockets {
+		sel.except = append(sel.except, string(id))
+	}
+	return sel, true
+}

@@ -1,0 +1,236 @@
+package hub
+
+import (
+	"sync"
+	"time"
+
+	"parley/adapters/cluster"
+	"parley/models"
+)
+
+// index is who is in which room on this pod. One mutex guards all of it, so
+// that a last leave and a first join never lose each other.
+type index struct {
+	mu      sync.Mutex
+	members map[string]*member
+	rooms   map[string]*room
+	// sessions is who holds which: one, but for the moment in which a client
+	// returns before its last socket is known to be dead.
+	sessions map[models.SessionID][]*member
+	// watcher is a bus that listens to each room by itself; nil where it does
+	// not. It is told under mu, so that it never hears of a closing after the
+	// opening that followed it.
+	watcher cluster.RoomWatcher
+}
+
+type room struct {
+	members map[*member]struct{}
+	recent  recent
+}
+
+func newIndex() *index {
+	return &index{members: map[string]*member{}, rooms: map[string]*room{}, sessions: map[models.SessionID][]*member{}}
+}
+
+func (x *index) find(id string) *member {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.members[id]
+}
+
+func (x *index) size() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.members)
+}
+
+func (x *index) add(m *member, now time.Time) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.members[m.id] = m
+	x.join(m, m.id, now)
+}
+
+// join and leave need x.mu.
+func (x *index) join(m *member, name string, now time.Time) {
+	delete(m.left, name)
+	m.noteMove(name)
+	if _, in := m.rooms[name]; in {
+		return
+	}
+	m.rooms[name] = now
+	r := x.rooms[name]
+	if r == nil {
+		r = &room{members: make(map[*member]struct{}, 1)}
+		x.rooms[name] = r
+		if x.watcher != nil {
+			x.watcher.RoomOpened(name)
+		}
+	}
+	r.members[m] = struct{}{}
+}
+
+func (x *index) leave(m *member, name string) {
+	m.noteMove(name)
+	if m.phase < live && m.user != "" {
+		if m.left == nil {
+			m.left = map[string]struct{}{}
+		}
+		m.left[name] = struct{}{}
+	}
+	if _, in := m.rooms[name]; !in {
+		return
+	}
+	delete(m.rooms, name)
+	delete(m.seated, name)
+	x.vacate(m, name)
+}
+
+func (x *index) vacate(m *member, name string) {
+	r := x.rooms[name]
+	if r == nil {
+		return
+	}
+	delete(r.members, m)
+	if len(r.members) == 0 {
+		delete(x.rooms, name)
+		if x.watcher != nil {
+			x.watcher.RoomClosed(name)
+		}
+	}
+}
+
+// remove takes the member out for good and returns what it was in; ok is false
+// for everybody but the first who asks.
+func (x *index) remove(m *member) (was phase, ok bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.removeLocked(m)
+}
+
+func (x *index) removeLocked(m *member) (was phase, ok bool) {
+	if m.phase == gone {
+		return gone, false
+	}
+	was = m.phase
+	m.phase = gone
+	delete(x.members, m.id)
+	x.release(m)
+	for name := range m.rooms {
+		x.vacate(m, name)
+	}
+	return was, true
+}
+
+// stepBack makes a member at the door as it was when it came: for the next try
+// to let it in, chats are looked up and what was missed is read anew.
+func (x *index) stepBack(m *member) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if m.phase != atDoor {
+		return
+	}
+	x.release(m)
+	m.session, m.user = "", ""
+	for name := range m.rooms {
+		if name != m.id {
+			delete(m.rooms, name)
+			x.vacate(m, name)
+		}
+	}
+	m.left, m.moved, m.seated, m.retold = nil, nil, nil, nil
+	m.entered, m.stale = false, false
+	m.hasSince, m.has = time.Time{}, nil
+	m.mu.Lock()
+	m.out, m.bytes = nil, 0
+	m.mu.Unlock()
+}
+
+// selection names sockets: those in any of rooms, everybody's where all is set,
+// less those in any of except.
+type selection struct {
+	rooms  []string
+	except []string
+	all    bool
+}
+
+// pick returns the selected members, each once; it needs x.mu.
+func (x *index) pick(sel selection) []*member {
+	var out map[*member]struct{}
+	for _, name := range sel.except {
+		if r := x.rooms[name]; r != nil {
+			if out == nil {
+				out = make(map[*member]struct{}, len(r.members))
+			}
+			for m := range r.members {
+				out[m] = struct{}{}
+			}
+		}
+	}
+	var picked []*member
+	if sel.all {
+		for _, m := range x.members {
+			if _, no := out[m]; !no {
+				picked = append(picked, m)
+			}
+		}
+		return picked
+	}
+	several := len(sel.rooms) > 1
+	for _, name := range sel.rooms {
+		r := x.rooms[name]
+		if r == nil {
+			continue
+		}
+		for m := range r.members {
+			if _, no := out[m]; no {
+				continue
+			}
+			if several {
+				if out == nil {
+					out = map[*member]struct{}{}
+				}
+				out[m] = struct{}{} // once is enough
+			}
+			picked = append(picked, m)
+		}
+	}
+	return picked
+}
+
+// repeated says whether the message went to all of the rooms already, and notes
+// that it goes there now; it needs x.mu.
+func (x *index) repeated(rooms []string, id models.MessageID, now, horizon time.Time) bool {
+	known, fresh := false, false
+	for _, name := range rooms {
+		r := x.rooms[name]
+		if r == nil {
+			continue
+		}
+		r.recent.expire(horizon)
+		if r.recent.has(id) {
+			known = true
+			continue
+		}
+		fresh = true
+		r.recent.add(id, now)
+	}
+	return known && !fresh
+}
+
+func (x *index) has(name string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.rooms[name] != nil
+}
+
+// roomNames returns every room there is.
+func (x *index) roomNames() []string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	names := make([]string, 0, len(x.rooms))
+	for name := range x.rooms {
+		names = append(names, name)
+	}
+	return names
+}

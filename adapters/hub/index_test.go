@@ -1,0 +1,112 @@
+package hub
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	sio "github.com/zishang520/socket.io/servers/socket/v3"
+
+	"parley/models"
+)
+
+func TestRecent(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	x := newIndex()
+	m := &member{id: "m", rooms: map[string]time.Time{}}
+	x.add(m, now)
+	x.mu.Lock()
+	x.join(m, "a", now)
+	x.join(m, "b", now)
+	x.mu.Unlock()
+	keep := 30 * time.Second
+	for _, step := range []struct {
+		rooms []string
+		id    models.MessageID
+		after time.Duration
+		want  bool
+	}{
+		{[]string{"a"}, "1", 0, false},
+		{[]string{"a"}, "1", keep, true},
+		{[]string{"b"}, "1", keep, false},
+		{[]string{"a", "b"}, "1", keep, true},
+		{[]string{"a"}, "2", keep, false},
+		{[]string{"a", "b"}, "2", keep, false},
+		{[]string{"nobody"}, "1", keep, false},
+		{[]string{"a"}, "1", keep + 1, true}, // one of the last few
+	} {
+		if got := x.repeated(step.rooms, step.id, now.Add(step.after), now.Add(step.after).Add(-keep)); got != step.want {
+			t.Errorf("%+v: %v", step, got)
+		}
+	}
+	for i := range minRecent {
+		x.repeated([]string{"a"}, models.MessageID(fmt.Sprint("more", i)), now, now.Add(-keep))
+	}
+	if x.repeated([]string{"a"}, "1", now.Add(keep+1), now.Add(1)) {
+		t.Error("remembered for ever")
+	}
+	for i := range 2 * maxRecent {
+		x.repeated([]string{"a"}, models.MessageID(fmt.Sprint(i)), now, now.Add(-keep))
+	}
+	if n := len(x.rooms["a"].recent.sent); n != maxRecent {
+		t.Errorf("%d remembered", n)
+	}
+}
+
+func TestNewest(t *testing.T) {
+	t.Parallel()
+	at := func(s int64) time.Time { return time.Unix(s, 0) }
+	got := newest([]sentAt{{"c", at(3)}, {"a", at(1)}, {"b", at(2)}, {"c", at(4)}, {"a", at(1)}}, 2)
+	if !slices.Equal(got, []models.MessageID{"b", "c"}) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestDepartOnce(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, nil, chat).start()
+	c := p.dial()
+	id := c.connect("u")
+	m := p.s.index.find(id)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() { p.s.depart(m) })
+	}
+	all.Wait()
+	eventually(t, "departure", func() bool { return len(p.departures()) > 0 })
+	p.s.depart(m)
+	c.close()
+	eventually(t, "the link goes", func() bool { return len(p.s.allLinks()) == 0 })
+	if n := len(p.departures()); n != 1 {
+		t.Errorf("%d departures", n)
+	}
+}
+
+// The library must not make a socket leave that is not let in yet.
+func TestNoDepartureFromTheDoor(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, nil, chat)
+	in, finish := make(chan models.SocketID), make(chan struct{})
+	p.s.OnConnect(func(_ context.Context, d *Door) (Welcome, error) {
+		d.Identify("u")
+		in <- d.SocketID()
+		<-finish
+		return Welcome{}, models.Refuse(models.CodeTokenExpired, "late")
+	})
+	p.start()
+	c := p.dial()
+	c.send(`40{"token":"u"}`)
+	p.s.adapter.DelAll(sio.SocketId(<-in))
+	if p.s.Sockets() != 1 {
+		t.Error("it left")
+	}
+	close(finish)
+	c.next()
+	if n := len(p.departures()); n != 0 || p.s.Sockets() != 0 {
+		t.Errorf("%d departures, %d sockets", n, p.s.Sockets())
+	}
+}

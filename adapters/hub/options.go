@@ -1,0 +1,188 @@
+package hub
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"parley/adapters/cluster"
+	"parley/models"
+)
+
+// Options says how a Server behaves. The zero value of a field is its default.
+type Options struct {
+	Path         string        // "/socket.io": where the transports and the Assets are
+	PingInterval time.Duration // 25 s
+	PingTimeout  time.Duration // 20 s
+	// ConnectTimeout is how long a connection may go without a CONNECT, and then
+	// that CONNECT without an answer; 45 s, as Node's.
+	ConnectTimeout   time.Duration
+	HandshakeTimeout time.Duration // 10 s: how long OnConnect may take, each time
+	LetInAtOnce      int           // 32: how many OnConnect run side by side; the others wait in line
+	MaxPayload       int64         // 1,000,000 bytes a frame or a polling body
+
+	// CORSOrigins is empty for no CORS headers at all, "*" alone for any origin
+	// without credentials, else the exact origins, with credentials.
+	CORSOrigins []string
+	AllowEIO3   bool
+	// Msgpack speaks the format of socket.io-msgpack-parser, as clients then must
+	// too, instead of the stock one.
+	Msgpack bool
+	// Recovery lets clients that return say what they were sent last.
+	Recovery bool
+
+	// MaxBacklogBytes is what may wait for one socket before it is cut off
+	// ("slow_client"); 4 MiB. Its own welcome backlog does not count.
+	MaxBacklogBytes int
+	// MaxHeld is how many packets may wait for one socket at the door before it
+	// is cut off ("door_overflow"); 2,000.
+	MaxHeld int
+	// RememberFor is how long an emitted new_message is remembered, at least, so
+	// that a repetition is not sent again; 30 s.
+	RememberFor time.Duration
+
+	// Bus reaches the other pods; nil for a pod alone.
+	Bus cluster.Bus
+	// Encode spells an event for the client; the payload is what encoding/json
+	// makes an object of, its members in their order.
+	Encode func(models.Event) (name string, payload any)
+	// MessageID recognises a new_message, also one that came from another pod;
+	// objects among args are map[string]any.
+	MessageID func(event string, args []any) (models.MessageID, bool)
+	// ClientIP says who sent a request; nil for the peer of the connection.
+	ClientIP func(*http.Request) string
+	// Assets serves what is asked for below Path by a file name; nil
+	// answers 404.
+	Assets http.Handler
+
+	Logger  *slog.Logger
+	Metrics Metrics
+	Now     func() time.Time
+}
+
+// Metrics is told what happened to sockets.
+type Metrics interface {
+	SocketOpened()
+	SocketClosed(reason string)
+	// Waiting changes how many sockets wait at the door, being let in included.
+	Waiting(change int)
+	// NotLetIn counts tries to let a socket in that failed for a reason of ours.
+	// It is tried again.
+	NotLetIn(reason string)
+	// Refused counts CONNECTs answered with connect_error, by code.
+	Refused(code string)
+	// Delivered counts packets handed to this pod's sockets.
+	Delivered(n int)
+	// Duplicate counts repeated new_message emissions that were not sent again.
+	Duplicate()
+	// Cut counts connections this pod ended, by reason.
+	Cut(reason string)
+	Panicked()
+}
+
+// The reasons a connection is cut off for.
+const (
+	cutSlowClient   = "slow_client"
+	cutDoorOverflow = "door_overflow"
+	cutEventFlood   = "event_flood"
+	cutTokenExpired = "token_expired"
+	cutShuttingDown = "shutting_down"
+	cutRepeated     = "repeated_connect"
+	cutReplaced     = "replaced" // its client has come back on another connection
+	cutIdle         = "no_connect"
+	cutUnavailable  = "unavailable" // it could not be let in as long as it may wait
+	cutKicked       = "disconnected_by_server"
+)
+
+const (
+	maxEvents    = 256              // events of one socket waiting for their handler
+	backlogQuiet = 30 * time.Second // how long a backlog message is not sent again live
+	// seenWindow is how far a departure's Seen goes back from its At: 10 s, and
+	// 5 s for pods whose clocks differ.
+	seenWindow     = 15 * time.Second
+	maxSeen        = 2000
+	maxGiven       = 200                    // messages of a backlog remembered for good
+	maxRecent      = 512                    // new_message ids remembered for one room
+	minRecent      = 32                     // … of which so many however old
+	settleTimeout  = 100 * time.Millisecond // for a write that is under way when a socket leaves
+	ghostAfter     = time.Second            // how long the library may take to notice a closed connection
+	leaversAtOnce  = 64
+	leaveTimeout   = 30 * time.Second
+	clusterTimeout = 5 * time.Second
+	pollIOTimeout  = 30 * time.Second // one polling body in, or one answer out
+	closeFrameWait = 50 * time.Millisecond
+	reasonLost     = "connection lost"
+	reasonPing     = "ping timeout"
+	reasonClient   = "client namespace disconnect"
+	reasonServer   = "server namespace disconnect"
+)
+
+func (o Options) withDefaults() (Options, error) {
+	setDuration := func(d *time.Duration, def time.Duration) {
+		if *d <= 0 {
+			*d = def
+		}
+	}
+	setDuration(&o.PingInterval, 25*time.Second)
+	setDuration(&o.PingTimeout, 20*time.Second)
+	setDuration(&o.ConnectTimeout, 45*time.Second)
+	setDuration(&o.HandshakeTimeout, 10*time.Second)
+	setDuration(&o.RememberFor, 30*time.Second)
+	// What a socket saw before it fell silent is asked for once the silence was
+	// noticed, which takes a ping interval and a ping timeout.
+	o.RememberFor = max(o.RememberFor, seenWindow+o.PingInterval+o.PingTimeout+5*time.Second)
+	if o.Path == "" {
+		o.Path = "/socket.io"
+	}
+	if o.LetInAtOnce <= 0 {
+		o.LetInAtOnce = 32
+	}
+	if o.MaxPayload <= 0 {
+		o.MaxPayload = 1_000_000
+	}
+	if o.MaxBacklogBytes <= 0 {
+		o.MaxBacklogBytes = 4 << 20
+	}
+	if o.MaxHeld <= 0 {
+		o.MaxHeld = 2000
+	}
+	if len(o.CORSOrigins) > 1 && slices.Contains(o.CORSOrigins, "*") {
+		return o, errors.New("hub: \"*\" cannot stand beside other CORS origins")
+	}
+	if o.Encode == nil {
+		return o, errors.New("hub: Options.Encode is missing")
+	}
+	if o.MessageID == nil {
+		o.MessageID = func(string, []any) (models.MessageID, bool) { return "", false }
+	}
+	if o.ClientIP == nil {
+		o.ClientIP = func(r *http.Request) string { return r.RemoteAddr }
+	}
+	if o.Bus == nil {
+		o.Bus = alone{}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = unmeasured{}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o, nil
+}
+
+type unmeasured struct{}
+
+func (unmeasured) SocketOpened()       {}
+func (unmeasured) SocketClosed(string) {}
+func (unmeasured) Waiting(int)         {}
+func (unmeasured) NotLetIn(string)     {}
+func (unmeasured) Refused(string)      {}
+func (unmeasured) Delivered(int)       {}
+func (unmeasured) Duplicate()          {}
+func (unmeasured) Cut(string)          {}
+func (unmeasured) Panicked()           {}

@@ -1,0 +1,72 @@
+package hub
+
+import (
+	"sync"
+	"time"
+)
+
+// resumption asks what was missed while the other pods were not heard, once at a
+// time: several connections break together, and often.
+type resumption struct {
+	mu      sync.Mutex
+	running bool
+	since   time.Time // what is still to be asked; zero for nothing
+	kept    bool      // whether Reseat's notes were kept for what is asked next
+}
+
+func (r *resumption) ask(s *Server, since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.since.IsZero() || since.Before(r.since) {
+		r.since = since
+	}
+	if r.running {
+		return
+	}
+	r.running = true
+	s.crew.run(func() {
+		for since, ok := r.next(); ok; since, ok = r.next() {
+			s.guard("OnResumed", func() { s.onResumed(s.life, since) })
+			r.settle(s)
+		}
+	})
+}
+
+// busy says whether something is still to be asked, or told.
+func (r *resumption) busy() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.running
+}
+
+// settle forgets what catching up has to know of its own doing, where nothing is
+// asked any more. That others are not heard means that more will be; sweep looks
+// again, because not every connection that comes back asks.
+func (r *resumption) settle(s *Server) {
+	r.mu.Lock()
+	more := !r.since.IsZero()
+	r.kept = more || s.opts.Bus.Ready() != nil
+	kept := r.kept
+	r.mu.Unlock()
+	if !kept {
+		s.index.forgetSeated()
+	}
+}
+
+// tidy does so when nothing is being asked.
+func (r *resumption) tidy(s *Server) {
+	r.mu.Lock()
+	due := r.kept && !r.running
+	r.mu.Unlock()
+	if due {
+		r.settle(s)
+	}
+}
+
+func (r *resumption) next() (since time.Time, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	since, r.since = r.since, time.Time{}
+	r.running = !since.IsZero()
+	return since, r.running
+}

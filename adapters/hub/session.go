@@ -1,0 +1,107 @@
+package hub
+
+import (
+	"slices"
+	"strings"
+
+	"parley/adapters/cluster"
+	"parley/models"
+)
+
+// A client comes back to where it was by two things stock clients keep: the pid
+// their CONNECT was answered with, and the offset (offset.go).
+
+// sessionRoom names whoever holds a session in requests to other pods. Nobody
+// is in a room of that name, so that it shows up nowhere.
+const sessionRoom = "parley:session:"
+
+// Resumes is the session the client names, if it is one of the user the socket
+// was identified as, and the last message it says it was sent.
+func (d *Door) Resumes() (session models.SessionID, offset string, ok bool) {
+	m := d.m
+	if !m.offsets {
+		return "", "", false
+	}
+	auth := m.socket.Handshake().Auth
+	pid, _ := auth["pid"].(string)
+	offset, _ = auth["offset"].(string)
+	m.server.index.mu.Lock()
+	user := m.user
+	m.server.index.mu.Unlock()
+	session, ok = models.ParseSessionID(pid, user, m.server.opts.Now())
+	return session, offset, ok
+}
+
+// Resume lets the socket go on with the session its client named; the client
+// sees socket.recovered.
+func (d *Door) Resume() {
+	session, _, ok := d.Resumes()
+	if !ok {
+		return
+	}
+	x := d.m.server.index
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if d.m.phase == atDoor {
+		x.hold(d.m, session)
+	}
+}
+
+// Part cuts off the sockets that hold the session, here and on the other pods.
+func (s *Server) Part(session models.SessionID, except models.SocketID) {
+	sel := selection{rooms: []string{sessionRoom + string(session)}, except: []string{string(except)}}
+	s.disconnectLocal(sel, true)
+	s.opts.Bus.Disconnect(cluster.Options{Rooms: sel.rooms, Except: sel.except}, true)
+}
+
+// hold makes the session the member's; it needs x.mu.
+func (x *index) hold(m *member, session models.SessionID) {
+	x.release(m)
+	m.session = session
+	x.sessions[session] = append(x.sessions[session], m)
+}
+
+func (x *index) release(m *member) {
+	if m.session == "" {
+		return
+	}
+	holders := slices.DeleteFunc(x.sessions[m.session], func(other *member) bool { return other == m })
+	if len(holders) == 0 {
+		delete(x.sessions, m.session)
+	} else {
+		x.sessions[m.session] = holders
+	}
+}
+
+// holders returns who holds a session the selection names; it needs x.mu.
+func (x *index) holders(sel selection) []*member {
+	var all []*member
+	spared := func(m *member) bool {
+		return slices.ContainsFunc(sel.except, func(id string) bool {
+			other := x.members[id]
+			return id == m.id || other != nil && other.link == m.link
+		})
+	}
+	for _, name := range sel.rooms {
+		session, ok := strings.CutPrefix(name, sessionRoom)
+		if !ok {
+			continue
+		}
+		for _, m := range x.sessions[models.SessionID(session)] {
+			if !spared(m) {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
+}
+
+// session is the pid the answer to a CONNECT names.
+func (x *index) session(id string) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if m := x.members[id]; m != nil {
+		return string(m.session)
+	}
+	return ""
+}
