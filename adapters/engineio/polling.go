@@ -5,13 +5,17 @@ import "net/http"
 // polling is a session's transport while it polls; the session's mu guards it.
 type polling struct {
 	waiting *poll
+	leaving chan struct{} // closed by the next poll, where the client is about to leave
 	posting *post
 	probe   *webSocket
 }
 
 // poll is a GET that waits for something to say. Whoever takes it from
 // polling.waiting says what, once.
-type poll struct{ said chan verdict }
+type poll struct {
+	said      chan verdict
+	amidProbe bool // it is sent home before long
+}
 
 // verdict says what becomes of a poll.
 type verdict uint8

@@ -16,8 +16,15 @@ func (s *Server) serveGet(w http.ResponseWriter, r *http.Request, session *Sessi
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	v, p := session.beginPoll()
 	if v == verdictWait {
+		var home <-chan time.Time
+		if p.amidProbe {
+			home = time.After(probedPollTime)
+		}
 		select {
 		case v = <-p.said:
+		case <-home:
+			session.sendPollsHome()
+			v = <-p.said
 		case <-r.Context().Done():
 			if session.abandon(p) {
 				return // there is nobody to answer
@@ -55,13 +62,15 @@ func (s *Session) beginPoll() (verdict, *poll) {
 		return verdictRefuse, nil
 	}
 	s.queue.confirm()
-	switch {
-	case len(s.queue.frames) > 0 || s.state == closing:
+	if s.poll.leaving != nil {
+		defer close(s.poll.leaving)
+		s.poll.leaving = nil
+	}
+	if len(s.queue.frames) > 0 || s.state == closing {
 		return verdictFlush, nil
-	case s.poll.probe != nil && s.poll.probe.probe.answered:
-		return verdictNoop, nil
 	}
 	s.poll.waiting = &poll{said: make(chan verdict, 1)}
+	s.poll.waiting.amidProbe = s.poll.probe != nil && s.poll.probe.probe.answered
 	return verdictWait, s.poll.waiting
 }
 

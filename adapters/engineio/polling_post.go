@@ -123,14 +123,33 @@ func (s *Session) accept(body []byte, binary bool) bool {
 			s.fail(ParseError, err)
 			return false
 		case p.kind == packetClose:
-			s.mu.Lock()
-			s.endPolling(TransportClose, nil, verdictNoop)
-			s.mu.Unlock()
+			s.leave()
 			return true
 		}
 		s.receive(p)
 	}
 	return true
+}
+
+// leaveTime is how long a client that leaves is waited for with its poll.
+const leaveTime = 50 * time.Millisecond
+
+// leave ends the session as its client wishes. Its poll is told, also one that
+// was sent along with the wish and is read a moment later.
+func (s *Session) leave() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.poll != nil && s.poll.waiting == nil {
+		polled := make(chan struct{})
+		s.poll.leaving = polled
+		s.mu.Unlock()
+		select {
+		case <-polled:
+		case <-time.After(leaveTime):
+		}
+		s.mu.Lock()
+	}
+	s.endPolling(TransportClose, nil, verdictNoop)
 }
 
 func (s *Session) packets(body []byte, binary bool) iter.Seq2[packet, error] {

@@ -1,6 +1,9 @@
 package engineio
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // An upgrade: the client opens a WebSocket beside its polls and says 2probe, is
 // answered 3probe, while a waiting poll is sent home with a noop, and says 5 once
@@ -71,7 +74,10 @@ func (w *webSocket) probed(op byte, data []byte) error {
 		if err := w.say(probePong); err != nil {
 			return err
 		}
-		w.session.sendPollsHome(w.probe)
+		w.session.mu.Lock()
+		w.probe.answered = true
+		w.session.mu.Unlock()
+		w.session.sendPollsHome()
 		return nil
 	case p.kind == packetUpgrade:
 		return w.takeOver()
@@ -87,10 +93,13 @@ func (w *webSocket) say(f *Frame) error {
 	return w.writesFreely()
 }
 
-func (s *Session) sendPollsHome(p *probe) {
+// probedPollTime is how long a poll that comes after the probe may wait, as in
+// Node: the client may be about to say 5.
+const probedPollTime = 100 * time.Millisecond
+
+func (s *Session) sendPollsHome() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.answered = true
 	if s.poll != nil {
 		s.poll.answer(verdictNoop)
 	}
