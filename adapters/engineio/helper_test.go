@@ -59,7 +59,7 @@ type ending struct {
 // rig is an engine behind a real HTTP server. Its handler checks the order it is
 // called in, and hands on to h.
 type rig struct {
-	t      *testing.T
+	t      testing.TB
 	engine *Server
 	http   *httptest.Server
 	h      handler
@@ -71,13 +71,13 @@ type rig struct {
 	busy map[*Session]string
 }
 
-func start(t *testing.T, o Options, h handler) *rig {
+func start(t testing.TB, o Options, h handler) *rig {
 	t.Helper()
 	return startOn(t, o, h, nil)
 }
 
 // startOn serves on what wrap makes of a TCP listener.
-func startOn(t *testing.T, o Options, h handler, wrap func(net.Listener) net.Listener) *rig {
+func startOn(t testing.TB, o Options, h handler, wrap func(net.Listener) net.Listener) *rig {
 	t.Helper()
 	g := &rig{t: t, h: h, tally: newTally(), opened: make(chan *Session, 1000), ended: make(chan ending, 1000), busy: map[*Session]string{}}
 	if o.Metrics == nil {
@@ -153,7 +153,7 @@ func (g *rig) endsWith(reason Reason) ending {
 	return e
 }
 
-func receive[T any](t *testing.T, from <-chan T, what string) T {
+func receive[T any](t testing.TB, from <-chan T, what string) T {
 	t.Helper()
 	select {
 	case v := <-from:
@@ -165,7 +165,7 @@ func receive[T any](t *testing.T, from <-chan T, what string) T {
 }
 
 // eventually is for what nobody tells about.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for until := time.Now().Add(patience); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
@@ -318,14 +318,14 @@ func (g *rig) dialOnly(query string) *websocket.Conn {
 	return c
 }
 
-func says(t *testing.T, c *websocket.Conn, text string) {
+func says(t testing.TB, c *websocket.Conn, text string) {
 	t.Helper()
 	if err := c.WriteMessage(websocket.TextMessage, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func hears(t *testing.T, c *websocket.Conn, text string) {
+func hears(t testing.TB, c *websocket.Conn, text string) {
 	t.Helper()
 	kind, b, err := c.ReadMessage()
 	if err != nil || kind != websocket.TextMessage || string(b) != text {
@@ -334,7 +334,7 @@ func hears(t *testing.T, c *websocket.Conn, text string) {
 }
 
 // closes says that the server ends the WebSocket with the code.
-func closes(t *testing.T, c *websocket.Conn, code int) {
+func closes(t testing.TB, c *websocket.Conn, code int) {
 	t.Helper()
 	for {
 		_, _, err := c.ReadMessage()

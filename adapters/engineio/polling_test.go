@@ -122,7 +122,7 @@ func (p *poller) halfPostOn() (*bufio.Reader, net.Conn) {
 }
 
 // isCut says that a connection ended without a word.
-func isCut(t *testing.T, r io.Reader) {
+func isCut(t testing.TB, r io.Reader) {
 	t.Helper()
 	if b, err := io.ReadAll(r); len(b) > 0 || isTimeout(err) {
 		t.Fatalf("it was answered %q, %v", b, err)

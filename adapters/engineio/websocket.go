@@ -151,7 +151,10 @@ func (w *webSocket) hangUp(err error, whole bool) {
 	ours := errors.Is(err, errInterrupted) || asCloseError(err) != nil
 	if ours && whole && w.conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
 		if asCloseError(err) != nil || asCloseError(w.read(deaf{})) != nil {
-			_, _ = io.Copy(io.Discard, w.conn) // it cannot be understood any more
+			// It cannot be understood any more; that nothing follows tells it to go.
+			if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+				_, _ = io.Copy(io.Discard, w.conn)
+			}
 		}
 	}
 	w.have = 0
