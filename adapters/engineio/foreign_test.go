@@ -3,6 +3,9 @@ package engineio
 import (
 	"bytes"
 	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -87,5 +90,35 @@ func TestOneMessageIsOneFrame(t *testing.T) {
 	for size := 1; size <= 70_000; size = size*3/2 + 1 {
 		w.send(masked(fin|opText, "4"+repeat(size)))
 		w.nexts(opText, "4"+repeat(size))
+	}
+}
+
+func TestTLS(t *testing.T) {
+	ended := make(chan Reason, 1)
+	engine, err := New(Options{}, handler{message: echoes, close: func(_ *Session, r Reason, _ error) { ended <- r }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewTLSServer(engine)
+	defer server.Close()
+	defer engine.Close()
+	d := websocket.Dialer{TLSClientConfig: server.Client().Transport.(*http.Transport).TLSClientConfig}
+	c, _, err := d.Dial("wss"+strings.TrimPrefix(server.URL, "https")+"/engine.io/?"+v4ws, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	if _, _, err := c.ReadMessage(); err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int{1, 200, 70_000} {
+		says(t, c, "4"+repeat(size))
+		hears(t, c, "4"+repeat(size))
+	}
+	says(t, c, "abc")
+	closes(t, c, websocket.CloseNoStatusReceived)
+	if r := receive(t, ended, "end"); r != ParseError {
+		t.Fatal(r)
 	}
 }

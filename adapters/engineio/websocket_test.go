@@ -24,11 +24,18 @@ type wire struct {
 // wire opens one; ahead follows the request in the same write.
 func (g *rig) wire(query string, ahead ...byte) *wire {
 	g.t.Helper()
+	w := g.loose(query, ahead...)
+	g.t.Cleanup(func() { w.Close() })
+	return w
+}
+
+// loose opens one that is closed by nobody.
+func (g *rig) loose(query string, ahead ...byte) *wire {
+	g.t.Helper()
 	c, err := net.Dial("tcp", g.http.Listener.Addr().String())
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	g.t.Cleanup(func() { c.Close() })
 	_ = c.SetDeadline(time.Now().Add(patience))
 	request := "GET /engine.io/?" + query + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
