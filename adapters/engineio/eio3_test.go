@@ -136,7 +136,7 @@ func TestOneFrameForAll(t *testing.T) {
 		}
 	}
 	for d := dialectV4; d <= dialectV3b64; d++ {
-		if f.in(d) != f.in(d) {
+		if first := f.in(d); f.in(d) != first {
 			t.Error(fmt.Sprint("encoded twice for ", d))
 		}
 	}

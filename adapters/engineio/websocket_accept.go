@@ -3,7 +3,7 @@ package engineio
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha1" //nolint:gosec // RFC 6455 asks for it
+	"crypto/sha1"
 	"encoding/base64"
 	"io"
 	"net/http"
@@ -97,7 +97,7 @@ func switchingProtocols(r *http.Request) (response []byte, problem string) {
 	case version != "13" && version != "8":
 		return nil, "Missing or invalid Sec-WebSocket-Version header"
 	}
-	sum := sha1.New() //nolint:gosec // as above
+	sum := sha1.New() // as RFC 6455 asks
 	_, _ = io.WriteString(sum, key+websocketGUID)
 	response = append(response, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	response = base64.StdEncoding.AppendEncode(response, sum.Sum(nil))

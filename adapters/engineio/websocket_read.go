@@ -9,15 +9,17 @@ import (
 // meanwhile.
 func (w *webSocket) read(to frames) error {
 	for {
+		if w.have > 0 {
+			used, err := w.framing.read(w.buf[:w.have], to)
+			w.have = copy(w.buf[:], w.buf[used:w.have])
+			if err != nil {
+				return err
+			}
+		}
 		if err := w.fill(); err != nil {
 			if errors.Is(err, os.ErrDeadlineExceeded) {
 				return errInterrupted
 			}
-			return err
-		}
-		used, err := w.framing.read(w.buf[:w.have], to)
-		w.have = copy(w.buf[:], w.buf[used:w.have])
-		if err != nil {
 			return err
 		}
 	}
