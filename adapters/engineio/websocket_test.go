@@ -315,6 +315,16 @@ func TestCloseWritesWhatIsQueued(t *testing.T) {
 	}
 }
 
+// A connection closed with something unread is reset; so a client that talks on
+// is heard out until it has our goodbye.
+func TestGoodbyeToOneThatTalks(t *testing.T) {
+	g := start(t, Options{}, handler{message: func(s *Session, _ []byte, _ bool) { s.Close() }})
+	w := g.openWire()
+	w.send(masked(fin|opText, "4go"), bytes.Repeat(masked(fin|opText, "4"+repeat(1000)), 100))
+	w.closed(0)
+	g.endsWith(ForcedClose)
+}
+
 func TestAbortDropsWhatIsQueued(t *testing.T) {
 	g := start(t, Options{}, handler{open: func(s *Session) {
 		s.Push(NewFrame([]byte("never"), false), NewFrame([]byte("sent"), false))

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -175,7 +176,8 @@ func TestStuckForTooLong(t *testing.T) {
 
 // A client that catches up gets everything, and its session goes on as before.
 func TestCatchingUp(t *testing.T) {
-	g := start(t, Options{MaxBacklog: 64 << 20}, handler{})
+	const limit = time.Second
+	g := start(t, Options{MaxBacklog: 64 << 20, IOTimeout: limit}, handler{})
 	w := g.openWire()
 	s := g.session()
 	var want []string
@@ -189,11 +191,12 @@ func TestCatchingUp(t *testing.T) {
 		w.nexts(opText, text)
 	}
 	eventually(t, "nothing waits", func() bool { return s.Buffered() == 0 && s.Writable() })
-	time.Sleep(10 * time.Millisecond) // beyond no deadline that is left
+	time.Sleep(limit + 50*time.Millisecond) // beyond every deadline that is left
 	f := NewFrame([]byte("x"), false)
-	if n := testing.AllocsPerRun(100, func() { s.Push(f); s.Flush() }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { s.Push(f); s.Flush() }); n > 0 || !s.isOpen() {
 		t.Fatal("it does not write straight any more:", n)
 	}
+	w.nexts(opText, "4x")
 }
 
 // dying takes so many bytes after the open packet, then breaks.
@@ -266,6 +269,52 @@ func TestUnsentIsExact(t *testing.T) {
 		if !slices.Equal(e.unsent, pushed[whole:]) {
 			t.Fatalf("round %d: %d of %d arrived whole, %d are unsent", round, whole, len(pushed), len(e.unsent))
 		}
+	}
+}
+
+// held keeps one write until it is let go, whatever becomes of the connection.
+type held struct {
+	net.Conn
+	on       atomic.Bool
+	began    chan struct{}
+	released chan struct{}
+}
+
+func (c *held) Write(b []byte) (int, error) {
+	if !c.on.CompareAndSwap(true, false) {
+		return c.Conn.Write(b)
+	}
+	c.began <- struct{}{}
+	<-c.released
+	return len(b), nil
+}
+
+// The end is told when the write that is under way has ended, so that it is known
+// what became of it.
+func TestTheEndAwaitsTheWriteUnderWay(t *testing.T) {
+	var conn *held
+	g := startOn(t, Options{}, handler{}, func(l net.Listener) net.Listener {
+		return wrapped{l, func(c net.Conn) net.Conn {
+			conn = &held{Conn: c, began: make(chan struct{}, 1), released: make(chan struct{})}
+			return conn
+		}}
+	})
+	g.openWire()
+	s := g.session()
+	conn.on.Store(true)
+	s.Push(NewFrame([]byte("taken"), false))
+	s.Flush()
+	receive(t, conn.began, "write")
+	s.Push(NewFrame([]byte("left"), false))
+	s.Abort("mine")
+	select {
+	case <-g.ended:
+		t.Fatal("told while the write is under way")
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(conn.released)
+	if e := g.endsWith("mine"); fmt.Sprint(texts(e.unsent)) != "[left]" {
+		t.Fatal(texts(e.unsent))
 	}
 }
 
