@@ -133,6 +133,7 @@ func (s *Server) openPacket(session *Session, transport string) (*Frame, error) 
 // until the Handler has been told.
 func (s *Server) newSession(r *http.Request, q request) *Session {
 	session := &Session{server: s, remote: strings.Clone(r.RemoteAddr), protocol: q.protocol}
+	session.queue.init()
 	if s.opts.Describe != nil {
 		session.description = s.opts.Describe(r)
 	}

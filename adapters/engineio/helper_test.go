@@ -79,7 +79,7 @@ func start(t testing.TB, o Options, h handler) *rig {
 // startOn serves on what wrap makes of a TCP listener.
 func startOn(t testing.TB, o Options, h handler, wrap func(net.Listener) net.Listener) *rig {
 	t.Helper()
-	g := &rig{t: t, h: h, tally: newTally(), opened: make(chan *Session, 1000), ended: make(chan ending, 1000), busy: map[*Session]string{}}
+	g := &rig{t: t, h: h, tally: newTally(), opened: make(chan *Session, 20_000), ended: make(chan ending, 20_000), busy: map[*Session]string{}}
 	if o.Metrics == nil {
 		o.Metrics = g.tally
 	}

@@ -12,7 +12,11 @@ type queue struct {
 	writing bool     // out is a writer's, which comes back for more
 	stuck   bool     // … and waits for the connection
 	settled chan struct{}
+	// What both begin in, so that a frame at a time touches no other memory.
+	room [2][2]*Frame
 }
+
+func (q *queue) init() { q.frames, q.out = q.room[0][:0], q.room[1][:0] }
 
 // keep is how large an empty slice of a session may be.
 const keep = 64

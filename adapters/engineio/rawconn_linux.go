@@ -35,21 +35,21 @@ type writing struct {
 	err error
 }
 
-// newRawConn returns nil for what is no plain TCP connection.
-func newRawConn(conn net.Conn, w *webSocket) *rawConn {
+// init leaves c absent for what is no plain TCP connection.
+func (c *rawConn) init(conn net.Conn, w *webSocket) {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {
-		return nil
+		return
 	}
 	raw, err := tcp.SyscallConn()
 	if err != nil {
-		return nil
+		return
 	}
-	c := &rawConn{conn: raw}
-	c.in.from = w
+	c.conn, c.in.from = raw, w
 	c.onRead, c.onWrite = c.in.ready, c.out.ready
-	return c
 }
+
+func (c *rawConn) isAbsent() bool { return c.conn == nil }
 
 // read waits until there is something to read; only then it borrows a buffer.
 func (c *rawConn) read() (int, error) {

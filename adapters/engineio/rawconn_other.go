@@ -7,7 +7,9 @@ import "net"
 // rawConn is there on Linux alone; elsewhere a session writes from a goroutine.
 type rawConn struct{}
 
-func newRawConn(net.Conn, *webSocket) *rawConn { return nil }
+func (*rawConn) init(net.Conn, *webSocket) {}
+
+func (*rawConn) isAbsent() bool { return true }
 
 func (*rawConn) read() (int, error) { return 0, nil }
 

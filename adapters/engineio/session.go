@@ -10,30 +10,32 @@ import (
 // called from anywhere, handlers included, and under locks: none waits for the
 // client or calls the Handler.
 type Session struct {
-	server      *Server
+	server *Server
+
+	// What a delivery touches stands together.
+	mu     sync.Mutex
+	state  state
+	socket *webSocket // nil while it polls
+	poll   *polling   // nil once it does not
+	queue  queue
+	ending *alarm // of an orderly close
+	reason Reason // why it ends, or has ended
+	err    error
+
+	// turn is held by whoever calls the Handler.
+	turn   sync.Mutex
+	opened bool
+
+	heard   atomic.Int64  // when, since the server began
+	waiting atomic.Uint32 // resting, awaiting or extended
+	beat    alarm
+
 	id          string
 	remote      string
 	description any
 	attached    any
 	protocol    int
 	base64      bool // protocol 3: its answers are text, whatever is in them
-
-	heard   atomic.Int64  // when, since the server began
-	waiting atomic.Uint32 // resting, awaiting or extended
-	beat    alarm
-
-	// turn is held by whoever calls the Handler.
-	turn   sync.Mutex
-	opened bool
-
-	mu     sync.Mutex
-	state  state
-	reason Reason // why it ends, or has ended
-	err    error
-	queue  queue
-	socket *webSocket // nil while it polls
-	poll   *polling   // nil once it does not
-	ending *alarm     // of an orderly close
 }
 
 type state uint8

@@ -16,7 +16,7 @@ type webSocket struct {
 	server  *Server
 	session *Session
 	conn    net.Conn
-	raw     *rawConn // nil for what is no plain TCP connection
+	raw     rawConn // absent where it is no plain TCP connection
 	dialect dialect
 
 	framing framing
@@ -40,7 +40,7 @@ var buffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
 func (s *Server) newWebSocket(conn net.Conn, session *Session, ahead []byte, d dialect) *webSocket {
 	w := &webSocket{server: s, session: session, conn: conn, dialect: d, framing: framing{limit: s.opts.MaxPayload}, ahead: ahead}
-	w.raw = newRawConn(conn, w)
+	w.raw.init(conn, w)
 	return w
 }
 
@@ -65,7 +65,7 @@ func (w *webSocket) giveBack() {
 
 // try writes what the connection takes at once.
 func (w *webSocket) try(frames []*Frame, head int) (int, error) {
-	if w.raw == nil {
+	if w.raw.isAbsent() {
 		return 0, nil
 	}
 	return w.raw.write(frames, head, w.dialect)

@@ -34,7 +34,7 @@ func (w *webSocket) fill() (err error) {
 		if w.ahead = w.ahead[n:]; len(w.ahead) == 0 {
 			w.ahead = nil
 		}
-	case w.raw != nil:
+	case !w.raw.isAbsent():
 		n, err = w.raw.read()
 	default:
 		n, err = w.conn.Read(w.room())
