@@ -11,10 +11,12 @@ import (
 // sessions: its WebSocket frame is built at once, what other protocols and
 // transports need when the first of them asks.
 type Frame struct {
-	form                  // of protocol 4 over WebSocket
-	cost     int          // what it counts for in a backlog
-	isBinary bool         // a binary message
-	own      bool         // the engine's, not pushed by anybody
+	form          // of protocol 4 over WebSocket
+	cost     int  // what it counts for in a backlog
+	isBinary bool // a binary message
+	own      bool // the engine's, not pushed by anybody
+	tag      any
+	note     bool
 	units    atomic.Int32 // UTF-16 units of the text and 1; 0 for not counted yet
 	others   [3]atomic.Pointer[form]
 }
@@ -59,6 +61,23 @@ func NewFrame(data []byte, binary bool) *Frame {
 	}
 	return f
 }
+
+// WithTag ties v to f, before f is pushed: what Tag returns of those frames that
+// were not written.
+func (f *Frame) WithTag(v any) *Frame {
+	f.tag = v
+	return f
+}
+
+// AsNote makes f one that says what was the case when it was pushed: in an answer
+// to a poll, which comes whole or not at all, the last such does for all.
+func (f *Frame) AsNote() *Frame {
+	f.note = true
+	return f
+}
+
+// Tag returns what WithTag has tied to f, or nil.
+func (f *Frame) Tag() any { return f.tag }
 
 // newPacket makes a packet of the engine's own.
 func newPacket(packet string) *Frame {

@@ -104,6 +104,8 @@ func TestWebSocketRefusals(t *testing.T) {
 		"version 12":         {"Sec-WebSocket-Version", "12"},
 		"another upgrade":    {"Upgrade", "h2c"},
 		"bad subprotocols":   {"Sec-WebSocket-Protocol", "a,,b"},
+		"subprotocols twice": {"Sec-WebSocket-Protocol", "a, a"},
+		"no subprotocol":     {"Sec-WebSocket-Protocol", ""},
 	} {
 		if res := g.request("GET", v4ws, "", append(good[:len(good):len(good)], change...)...); res.status != 400 {
 			t.Errorf("%s: %+v", name, res)

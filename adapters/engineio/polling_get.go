@@ -18,7 +18,7 @@ func (s *Server) serveGet(w http.ResponseWriter, r *http.Request, session *Sessi
 	if v == verdictWait {
 		var home <-chan time.Time
 		if p.amidProbe {
-			home = time.After(probedPollTime)
+			home = time.After(session.server.pollAmidProbe)
 		}
 		select {
 		case v = <-p.said:
@@ -135,10 +135,30 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, session *Session
 }
 
 func encodePayload(s *Session, frames []*Frame) (body []byte, text bool) {
+	frames = lastNote(frames)
 	if s.protocol == 4 {
 		return encodeV4(frames), true
 	}
 	return encodeV3(frames, s.base64)
+}
+
+// lastNote leaves out all notes but the last.
+func lastNote(frames []*Frame) []*Frame {
+	isNote := func(f *Frame) bool { return f.note }
+	if !slices.ContainsFunc(frames, isNote) {
+		return frames
+	}
+	kept := make([]*Frame, 0, len(frames))
+	noted := false
+	for _, f := range slices.Backward(frames) {
+		if f.note && noted {
+			continue
+		}
+		noted = noted || f.note
+		kept = append(kept, f)
+	}
+	slices.Reverse(kept)
+	return kept
 }
 
 // reply writes an answer out. A client that does not take it is not waited for

@@ -112,6 +112,15 @@ func (s *Session) Unsent() []*Frame {
 	return slices.DeleteFunc(all, func(f *Frame) bool { return f.own })
 }
 
+// Pending returns what Unsent would if the session ended now, and does not take
+// it: what is being written is in it.
+func (s *Session) Pending() []*Frame {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Concat(s.queue.out, s.queue.frames)
+	return slices.DeleteFunc(all, func(f *Frame) bool { return f.own })
+}
+
 // take gives everything queued to a writer; out is empty.
 func (q *queue) take() {
 	q.frames, q.out = q.out[:0], q.frames

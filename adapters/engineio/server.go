@@ -20,6 +20,8 @@ type Server struct {
 	quit     chan struct{}
 	stop     sync.Once
 
+	pollAmidProbe time.Duration // probedPollTime, but in tests
+
 	times *timetable
 	// What is waited for: the next ping to be due, a pong, the ping of a client of
 	// protocol 3, the end of an upgrade, that of an orderly close.
@@ -35,7 +37,7 @@ func New(o Options, h Handler) (*Server, error) {
 	if h == nil {
 		return nil, errors.New("engineio: there is no Handler")
 	}
-	s := &Server{opts: opts, handler: h, began: opts.Now(), quit: make(chan struct{})}
+	s := &Server{opts: opts, handler: h, began: opts.Now(), quit: make(chan struct{}), pollAmidProbe: probedPollTime}
 	s.registry.sessions = map[string]*Session{}
 	s.times = newTimetable(s.elapsed)
 	s.pings = s.times.list(opts.PingInterval, s.pingDue)
@@ -69,6 +71,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.openPolling(w, r, q)
 	}
 }
+
+// Drain lets nobody in any more; the sessions there are go on.
+func (s *Server) Drain() { s.registry.close() }
 
 // Shutdown lets nobody in any more, closes every session in order and waits
 // until all goroutines of the server have ended. When ctx ends before that, what

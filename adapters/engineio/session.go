@@ -78,6 +78,9 @@ func (s *Session) Transport() string {
 // over. Nothing more can be pushed, and what the client still says is dropped.
 func (s *Session) Close() { s.close(ForcedClose) }
 
+// CloseFor is Close for a reason of the caller's.
+func (s *Session) CloseFor(reason Reason) { s.close(reason) }
+
 func (s *Session) close(reason Reason) {
 	s.mu.Lock()
 	if s.state != open {

@@ -69,6 +69,7 @@ func TestUpgradeAtOnce(t *testing.T) {
 
 func TestPollsAtTheSwitch(t *testing.T) {
 	g := start(t, Options{}, handler{message: echoes})
+	g.engine.pollAmidProbe = time.Minute
 	p := g.poll(v4)
 	c := p.probed()
 	wait := p.getting()

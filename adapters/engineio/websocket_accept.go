@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -101,12 +102,14 @@ func switchingProtocols(r *http.Request) (response []byte, problem string) {
 	_, _ = io.WriteString(sum, key+websocketGUID)
 	response = append(response, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	response = base64.StdEncoding.AppendEncode(response, sum.Sum(nil))
-	if offered := strings.Join(h["Sec-Websocket-Protocol"], ","); offered != "" {
-		names := strings.Split(offered, ",")
+	if offered, ok := h["Sec-Websocket-Protocol"]; ok {
+		names := strings.Split(strings.Join(offered, ","), ",")
 		for i, name := range names {
-			if names[i] = strings.TrimSpace(name); !isToken(names[i]) {
+			name = strings.Trim(name, " \t")
+			if !isToken(name) || slices.Contains(names[:i], name) {
 				return nil, "Invalid Sec-WebSocket-Protocol header"
 			}
+			names[i] = name
 		}
 		response = append(append(response, "\r\nSec-WebSocket-Protocol: "...), names[0]...)
 	}
