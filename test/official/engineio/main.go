@@ -1,4 +1,4 @@
-// Command official serves what the official suite of Engine.IO asks for: an echo
+// Command engineio serves what the official suite of Engine.IO asks for: an echo
 // of every message at /engine.io/, with heartbeats of 300 and 200 ms.
 //
 //	PORT        3000
