@@ -14,7 +14,7 @@ import (
 
 // What docs/PROTOCOL.md shows byte by byte is what Node was seen to write.
 func TestTheSpecificationShowsTheCaptures(t *testing.T) {
-	doc, err := os.ReadFile("../../../docs/PROTOCOL.md")
+	doc, err := os.ReadFile("../../docs/PROTOCOL.md")
 	if err != nil {
 		t.Fatal(err)
 	}

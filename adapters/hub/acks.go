@@ -1,76 +1,71 @@
 package hub
 
 import (
+	"context"
 	"time"
 
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-
-	"parley/adapters/cluster"
+	"parley/adapters/socketio"
 )
-
-// awaited is a broadcast whose answers are forgotten at a time: the library
-// keeps a callback in each socket until it is answered.
-type awaited struct {
-	id      uint64
-	until   time.Time
-	members []*member
-}
 
 // BroadcastWithAck sends to this pod's sockets and the other pods, and calls ack
 // once for each answer.
-func (a *adapter) BroadcastWithAck(p *parser.Packet, opts *sio.BroadcastOptions, clients func(uint64), ack sio.Ack) {
-	sel, flags := selectionOf(opts), flagsOf(opts)
-	p.Data = plain(p.Data)
-	id := a.Nsp().Ids()
-	p.Id = &id // the library forgets the callbacks by it
-	wire := cluster.Packet{Type: int(p.Type), Data: p.Data, Nsp: "/", ID: &id}
-	n := a.s.sendWithAck(p, sel, wireOptions(sel, flags).Flags, ack)
-	clients(uint64(n))
-	if flags.Local {
-		return
+func (a adapter) BroadcastWithAck(p socketio.Packet, to socketio.Audience, flags socketio.Flags, clients func(int), ack func([]any)) (forget func()) {
+	n, forget := a.s.ask(p, selectionOf(to), flags.Volatile, ack)
+	if to.Local {
+		clients(n)
+		return forget
 	}
-	a.s.opts.Bus.BroadcastWithAck(wire, wireOptions(sel, flags),
-		func(n int) { clients(uint64(max(n, 0))) },
-		func(args []any) { ack(args, nil) })
+	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
+	defer cancel()
+	pods, err := a.s.opts.Bus.Pods(ctx)
+	if err != nil {
+		a.s.opts.Logger.Warn("the pods could not be counted", "err", err)
+		pods = 1
+	}
+	reached := tally{left: pods, done: clients}
+	reached.add(n)
+	a.s.opts.Bus.BroadcastWithAck(wirePacket(p), wireOptions(to, flags), reached.add, ack)
+	return forget
 }
 
-func (s *Server) sendWithAck(p *parser.Packet, sel selection, flags cluster.Flags, ack sio.Ack) int {
-	id := *p.Id
-	f := s.frame(p, flags.Compress, flags.Volatile)
+// ask sends a packet that wants an answer to this pod's sockets; ack is called
+// for each answer until forget is.
+func (s *Server) ask(p socketio.Packet, sel selection, volatile bool, ack func(args []any)) (n int, forget func()) {
+	id := *p.ID
 	members := s.connected(sel)
-	for _, m := range members {
-		m.socket.Acks().Store(id, ack)
+	forget = func() {
+		for _, m := range members {
+			m.socket.Forget(id)
+		}
 	}
-	now := s.opts.Now()
-	timeout := flags.Timeout
+	msg, ok := s.encode(p, volatile)
+	if !ok {
+		return 0, func() {}
+	}
+	for _, m := range members {
+		m.socket.Await(id, ack)
+	}
+	s.index.mu.Lock()
+	flush, taken := queue(&msg, append([]*member(nil), members...), s.opts.Now())
+	s.index.mu.Unlock()
+	s.flush(flush, taken)
+	return len(members), forget
+}
+
+// askFor is ask, for a while.
+func (s *Server) askFor(p socketio.Packet, sel selection, volatile bool, timeout time.Duration, ack func(args []any)) (n int) {
 	if timeout <= 0 {
 		timeout = clusterTimeout
 	}
-	s.acksMu.Lock()
-	s.acks = append(s.acks, awaited{id: id, until: now.Add(timeout), members: members})
-	s.acksMu.Unlock()
-	for _, m := range members {
-		if _, flush := m.push(f, now); flush {
-			m.flush()
+	n, forget := s.ask(p, sel, volatile, ack)
+	s.crew.run(func() {
+		timer := time.NewTimer(timeout)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-s.stop:
 		}
-	}
-	return len(members)
-}
-
-func (s *Server) forgetAcks(now time.Time) {
-	s.acksMu.Lock()
-	defer s.acksMu.Unlock()
-	kept := s.acks[:0]
-	for _, a := range s.acks {
-		if now.Before(a.until) {
-			kept = append(kept, a)
-			continue
-		}
-		for _, m := range a.members {
-			m.socket.Acks().Delete(a.id)
-		}
-	}
-	clear(s.acks[len(kept):])
-	s.acks = kept
+		forget()
+	})
+	return n
 }

@@ -3,209 +3,124 @@ package hub
 import (
 	"context"
 
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-	"github.com/zishang520/socket.io/v3/pkg/types"
-
 	"parley/adapters/cluster"
+	"parley/adapters/socketio"
 )
 
-// adapter is what the library asks about rooms and gives broadcasts to. It
-// keeps no state of its own: the index has it.
-type adapter struct {
-	sio.Adapter
-	s *Server
-}
+// adapter is the Server as socketio asks it about rooms. It keeps no state of
+// its own: the index has it.
+type adapter struct{ s *Server }
 
-type adapterBuilder struct{ server *Server }
-
-// New is called once, for the main namespace: there is no other.
-func (b *adapterBuilder) New(nsp sio.Namespace) sio.Adapter {
-	a := &adapter{Adapter: sio.MakeAdapter(), s: b.server}
-	a.Prototype(a)
-	a.Construct(nsp)
-	b.server.adapter = a
-	return a
-}
-
-// Rooms is a copy, made for who asks.
-func (a *adapter) Rooms() *types.Map[sio.Room, *types.Set[sio.SocketId]] {
-	all := &types.Map[sio.Room, *types.Set[sio.SocketId]]{}
+// Enter joins rooms. A socket that has left joins nothing any more.
+func (a adapter) Enter(socket *socketio.Socket, rooms ...string) {
+	m, now := memberOf(socket), a.s.opts.Now()
 	a.s.index.mu.Lock()
 	defer a.s.index.mu.Unlock()
-	for name, r := range a.s.index.rooms {
-		ids := types.NewSet[sio.SocketId]()
-		for m := range r.members {
-			ids.Add(sio.SocketId(m.id))
-		}
-		all.Store(sio.Room(name), ids)
+	if m == nil || m.phase == gone {
+		return
 	}
-	return all
+	for _, name := range rooms {
+		a.s.index.join(m, name, now)
+	}
 }
 
-// Sids is a copy, made for who asks.
-func (a *adapter) Sids() *types.Map[sio.SocketId, *types.Set[sio.Room]] {
-	all := &types.Map[sio.SocketId, *types.Set[sio.Room]]{}
+// Exit leaves rooms.
+func (a adapter) Exit(socket *socketio.Socket, rooms ...string) {
+	m := memberOf(socket)
 	a.s.index.mu.Lock()
 	defer a.s.index.mu.Unlock()
-	for id, m := range a.s.index.members {
-		all.Store(sio.SocketId(id), roomSet(m))
+	if m == nil || m.phase == gone {
+		return
 	}
-	return all
+	for _, name := range rooms {
+		a.s.index.leave(m, name)
+	}
 }
 
-func roomSet(m *member) *types.Set[sio.Room] {
-	rooms := types.NewSet[sio.Room]()
-	for name := range m.rooms {
-		rooms.Add(sio.Room(name))
+// Gone is heard of every socket, those that were never let in too.
+func (a adapter) Gone(socket *socketio.Socket) {
+	if m := memberOf(socket); m != nil {
+		a.s.depart(m, socket.Reason())
 	}
-	return rooms
 }
 
-// SocketRooms is a copy; nil for a socket that is not there.
-func (a *adapter) SocketRooms(id sio.SocketId) *types.Set[sio.Room] {
+// RoomsOf are those the socket is in.
+func (a adapter) RoomsOf(socket *socketio.Socket) []string {
+	m := memberOf(socket)
 	a.s.index.mu.Lock()
 	defer a.s.index.mu.Unlock()
-	m := a.s.index.members[string(id)]
 	if m == nil {
 		return nil
 	}
-	return roomSet(m)
+	return m.roomNames()
 }
 
-// AddAll joins rooms. A socket that has left joins nothing any more.
-func (a *adapter) AddAll(id sio.SocketId, rooms *types.Set[sio.Room]) {
-	names, now := rooms.Keys(), a.s.opts.Now()
-	a.s.index.mu.Lock()
-	defer a.s.index.mu.Unlock()
-	m := a.s.index.members[string(id)]
-	if m == nil {
-		return
+// roomNames needs index.mu.
+func (m *member) roomNames() []string {
+	names := make([]string, 0, len(m.rooms))
+	for name := range m.rooms {
+		names = append(names, name)
 	}
-	for _, name := range names {
-		a.s.index.join(m, string(name), now)
-	}
+	return names
 }
 
-// Del leaves one room.
-func (a *adapter) Del(id sio.SocketId, room sio.Room) {
-	a.s.index.mu.Lock()
-	defer a.s.index.mu.Unlock()
-	if m := a.s.index.members[string(id)]; m != nil {
-		a.s.index.leave(m, string(room))
-	}
+func selectionOf(to socketio.Audience) selection {
+	return selection{rooms: to.Rooms, except: to.Except, all: len(to.Rooms) == 0}
 }
 
-// DelAll is how the library says that a socket is gone, on every path.
-func (a *adapter) DelAll(id sio.SocketId) {
-	if m := a.s.index.find(string(id)); m != nil {
-		a.s.depart(m)
-	}
+func wireOptions(to socketio.Audience, flags socketio.Flags) cluster.Options {
+	return cluster.Options{Rooms: to.Rooms, Except: to.Except, Flags: cluster.Flags{Volatile: flags.Volatile, Timeout: flags.Timeout}}
 }
 
-// Sockets returns the connected sockets in any of the rooms.
-func (a *adapter) Sockets(rooms *types.Set[sio.Room]) *types.Set[sio.SocketId] {
-	ids := types.NewSet[sio.SocketId]()
-	for _, m := range a.s.connected(selectionOf(&sio.BroadcastOptions{Rooms: rooms})) {
-		ids.Add(sio.SocketId(m.id))
-	}
-	return ids
+func wirePacket(p socketio.Packet) cluster.Packet {
+	return cluster.Packet{Type: int(p.Type), Data: p.Data, Nsp: "/", ID: p.ID}
 }
 
-// Broadcast sends to this pod's sockets, then to the other pods.
-func (a *adapter) Broadcast(p *parser.Packet, opts *sio.BroadcastOptions) {
-	sel, flags := selectionOf(opts), flagsOf(opts)
-	p.Data = plain(p.Data)
-	wire := cluster.Packet{Type: int(p.Type), Data: p.Data, Nsp: "/"}
-	a.s.send(p, sel, flags.Compress, flags.Volatile)
-	if !flags.Local {
-		a.s.opts.Bus.Broadcast(wire, wireOptions(sel, flags))
-	}
-}
-
-// AddSockets joins the selected sockets, on every pod, to rooms.
-func (a *adapter) AddSockets(opts *sio.BroadcastOptions, rooms []sio.Room) {
-	sel, flags, names := selectionOf(opts), flagsOf(opts), stringsOf(rooms)
-	a.s.joinLocal(sel, names)
-	if !flags.Local {
-		a.s.opts.Bus.Join(wireOptions(sel, flags), names)
-	}
-}
-
-// DelSockets makes the selected sockets, on every pod, leave rooms.
-func (a *adapter) DelSockets(opts *sio.BroadcastOptions, rooms []sio.Room) {
-	sel, flags, names := selectionOf(opts), flagsOf(opts), stringsOf(rooms)
-	a.s.leaveLocal(sel, names)
-	if !flags.Local {
-		a.s.opts.Bus.Leave(wireOptions(sel, flags), names)
-	}
-}
-
-// DisconnectSockets disconnects the selected sockets on every pod.
-func (a *adapter) DisconnectSockets(opts *sio.BroadcastOptions, closeTransport bool) {
-	sel, flags := selectionOf(opts), flagsOf(opts)
-	a.s.disconnectLocal(sel, closeTransport)
-	if !flags.Local {
-		a.s.opts.Bus.Disconnect(wireOptions(sel, flags), closeTransport)
-	}
-}
-
-// ServerCount counts the pods.
-func (a *adapter) ServerCount() int64 {
-	ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
-	defer cancel()
-	n, err := a.s.opts.Bus.Pods(ctx)
-	if err != nil {
-		a.s.opts.Logger.Warn("the pods could not be counted", "err", err)
-		return 1
-	}
-	return int64(n)
-}
-
-// ServerSideEmit tells the other pods.
-func (a *adapter) ServerSideEmit(args []any) error {
-	n := len(args)
-	ack, asked := args[n-1].(sio.Ack)
-	a.s.crew.run(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
-		defer cancel()
-		if !asked {
-			a.s.opts.Bus.ServerSideEmit(ctx, args, nil)
-			return
-		}
-		done := make(chan struct{})
-		a.s.opts.Bus.ServerSideEmit(ctx, args[:n-1], func(answers []any, err error) {
-			ack(answers, err)
-			close(done)
-		})
-		select {
-		case <-done:
-		case <-ctx.Done():
+// Broadcast sends to this pod's sockets and the other pods.
+func (a adapter) Broadcast(p socketio.Packet, to socketio.Audience, flags socketio.Flags) {
+	a.s.send(p, selectionOf(to), flags.Volatile, func() {
+		if !to.Local {
+			a.s.opts.Bus.Broadcast(wirePacket(p), wireOptions(to, flags))
 		}
 	})
-	return nil
 }
 
-// FetchSockets returns the selected sockets of every pod.
-func (a *adapter) FetchSockets(opts *sio.BroadcastOptions) func(func([]sio.SocketDetails, error)) {
-	return func(callback func([]sio.SocketDetails, error)) {
-		sel, flags := selectionOf(opts), flagsOf(opts)
-		var all []sio.SocketDetails
-		for _, m := range a.s.connected(sel) {
-			all = append(all, m.socket)
-		}
-		if flags.Local {
-			callback(all, nil)
-			return
-		}
-		a.s.crew.run(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), clusterTimeout)
-			defer cancel()
-			others, err := a.s.opts.Bus.Sockets(ctx, wireOptions(sel, flags))
-			for _, o := range others {
-				all = append(all, remote{o})
-			}
-			callback(all, err)
-		})
+// Join and Leave move the selected sockets, on every pod.
+func (a adapter) Join(to socketio.Audience, rooms []string) {
+	a.s.joinLocal(selectionOf(to), rooms)
+	if !to.Local {
+		a.s.opts.Bus.Join(wireOptions(to, socketio.Flags{}), rooms)
 	}
+}
+
+// Leave is described with Join.
+func (a adapter) Leave(to socketio.Audience, rooms []string) {
+	a.s.leaveLocal(selectionOf(to), rooms)
+	if !to.Local {
+		a.s.opts.Bus.Leave(wireOptions(to, socketio.Flags{}), rooms)
+	}
+}
+
+// Disconnect disconnects the selected sockets, on every pod.
+func (a adapter) Disconnect(to socketio.Audience, closeTransport bool) {
+	a.s.disconnectLocal(selectionOf(to), closeTransport)
+	if !to.Local {
+		a.s.opts.Bus.Disconnect(wireOptions(to, socketio.Flags{}), closeTransport)
+	}
+}
+
+// Fetch returns the selected sockets of every pod.
+func (a adapter) Fetch(ctx context.Context, to socketio.Audience) ([]socketio.Remote, error) {
+	var all []socketio.Remote
+	for _, m := range a.s.connected(selectionOf(to)) {
+		all = append(all, socketio.Remote{ID: m.id, Rooms: a.RoomsOf(m.socket)})
+	}
+	if to.Local {
+		return all, nil
+	}
+	others, err := a.s.opts.Bus.Sockets(ctx, wireOptions(to, socketio.Flags{}))
+	for _, o := range others {
+		all = append(all, socketio.Remote{ID: o.ID, Rooms: o.Rooms, Data: o.Data})
+	}
+	return all, err
 }

@@ -2,47 +2,68 @@ package hub
 
 import (
 	"slices"
+	"sync"
 	"time"
 
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
-
-	"parley/adapters/js"
-	"parley/models"
+	"parley/adapters/socketio"
 )
 
-// send gives the packet to this pod's selected sockets.
+// send gives a packet to this pod's selected sockets, and calls relay, if any,
+// before they are written to.
 //
-// All queues are filled under one lock, so everybody sees concurrent broadcasts
-// in one order; encoding and writing happen outside of it.
-func (s *Server) send(p *parser.Packet, sel selection, compress *bool, volatile bool) {
-	f := s.frame(p, compress, volatile)
-	id := s.messageID(p)
-
+// All queues are filled under one lock, so that everybody sees concurrent
+// broadcasts in one order; encoding and writing happen outside of it.
+func (s *Server) send(p socketio.Packet, sel selection, volatile bool, relay func()) {
+	tell := func() {
+		if relay != nil {
+			relay()
+		}
+	}
 	x := s.index
-	x.mu.Lock()
-	now := s.opts.Now() // under the lock: times tell the order of sending
-	f.identify(id, now, s.opts.Recovery)
-	if f.id != "" && x.repeated(sel.rooms, f.id, now, s.horizon(now)) {
-		x.mu.Unlock()
-		s.opts.Metrics.Duplicate()
+	if !x.reaches(sel) {
+		tell()
 		return
 	}
-	members := x.pick(sel)
+	msg, ok := s.encode(p, volatile)
+	if !ok {
+		return
+	}
+	to := recipients.Get().(*[]*member)
+	x.mu.Lock()
+	now := s.opts.Now() // under the lock: times tell the order of sending
+	if msg.sent != nil {
+		msg.sent.at = now
+		if x.repeated(sel.rooms, msg.sent.id, now, s.horizon(now)) {
+			x.mu.Unlock()
+			recipients.Put(to)
+			s.opts.Metrics.Duplicate()
+			tell()
+			return
+		}
+	}
+	members := x.pick(sel, (*to)[:0])
 	if sel.all {
 		members = slices.DeleteFunc(members, func(m *member) bool { return m.user == "" }) // nobody yet
 	}
-	flush, n := queue(f, members, now)
+	flush, n := queue(&msg, members, now)
 	x.mu.Unlock()
+	tell()
 	s.flush(flush, n)
+	clear(members)
+	*to = members[:0]
+	recipients.Put(to)
 }
 
-// queue gives the frame to members and returns those who can write now, and how
-// many took it; index.mu is held.
-func queue(f *frame, members []*member, now time.Time) (flush []*member, n int) {
+// recipients are slices of those a broadcast goes to, used again and again.
+var recipients = sync.Pool{New: func() any { return new([]*member) }}
+
+// queue gives the message to members and returns those who can be written to
+// now, in the same slice, and how many took it; it needs index.mu.
+func queue(msg *message, members []*member, now time.Time) (flush []*member, n int) {
 	flush = members[:0]
 	for _, m := range members {
-		queued, ready := m.push(f, now)
-		if queued {
+		taken, ready := m.give(msg, now)
+		if taken {
 			n++
 		}
 		if ready {
@@ -54,34 +75,9 @@ func queue(f *frame, members []*member, now time.Time) (flush []*member, n int) 
 
 func (s *Server) flush(members []*member, n int) {
 	for _, m := range members {
-		m.flush()
+		m.session.Flush()
 	}
 	if n > 0 {
 		s.opts.Metrics.Delivered(n)
 	}
-}
-
-func (s *Server) frame(p *parser.Packet, compress *bool, volatile bool) *frame {
-	p.Nsp = "/"
-	return &frame{encoder: s.io.Encoder(), packet: p, compress: compress, volatile: volatile}
-}
-
-func (s *Server) messageID(p *parser.Packet) models.MessageID {
-	args, ok := p.Data.([]any)
-	if !ok || len(args) < 2 {
-		return ""
-	}
-	name, ok := args[0].(string)
-	if !ok {
-		return ""
-	}
-	first := args[1]
-	if fields, ok := js.Fields(first); ok {
-		first = fields
-	}
-	id, ok := s.opts.MessageID(name, append([]any{first}, args[2:]...))
-	if !ok {
-		return ""
-	}
-	return id
 }

@@ -6,21 +6,17 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
 )
 
-// Drain takes no new sockets from now on and ends the connections in batches,
-// so that stock clients, which reconnect by themselves, spread over the pods
-// that stay. It returns when all were told, or ctx has ended.
+// Drain takes no new sockets from now on and sends the connections off in
+// batches, each once it has taken what is queued, so that stock clients, which
+// reconnect by themselves, spread over the pods that stay. It returns when all
+// were told, or ctx has ended.
 func (s *Server) Drain(ctx context.Context, batch int, pause time.Duration) {
-	s.draining.Store(true)
-	batch = max(batch, 1)
-	// One pass is enough: whoever comes later finds no way in.
-	for some := range slices.Chunk(s.allLinks(), batch) {
-		settle(ctx, some, min(pause, 100*time.Millisecond))
-		for _, l := range some {
-			l.cut(cutShuttingDown)
+	s.noMore()
+	for some := range slices.Chunk(s.io.Sessions(), max(batch, 1)) {
+		for _, session := range some {
+			session.CloseFor(cutShuttingDown)
 		}
 		select {
 		case <-ctx.Done():
@@ -30,37 +26,24 @@ func (s *Server) Drain(ctx context.Context, batch int, pause time.Duration) {
 	}
 }
 
-// settle gives connections a moment to take what was sent to them.
-func settle(ctx context.Context, links []*link, limit time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for slices.ContainsFunc(links, func(l *link) bool { return !l.drained() }) {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+// noMore lets nobody in any more. A client that finds no way in tries again later
+// each time; one whose connection opens and is then closed begins to count anew.
+func (s *Server) noMore() {
+	s.draining.Store(true)
+	s.io.Drain()
 }
 
 // Close ends everything: connections, handlers, departures and the bus. It
 // returns an error where ctx ends before that is done.
 func (s *Server) Close(ctx context.Context) error {
-	s.draining.Store(true)
+	s.noMore()
 	s.closing.Store(true)
-	s.nsp.Sockets().Range(func(_ sio.SocketId, socket *sio.Socket) bool {
-		reason := cutShuttingDown
-		if l := s.linkOf(socket.Conn()); l != nil {
-			l.reason.CompareAndSwap(nil, &reason)
-		}
-		return true
-	})
-	s.io.Close(nil)
+	err := s.io.Close(ctx)
 	s.stopOnce.Do(func() { close(s.stop) })
 	s.end()
-	err := s.settleAll(ctx)
+	if werr := s.crew.wait(ctx); werr != nil {
+		err = errors.Join(err, fmt.Errorf("close: handlers still run: %w", werr))
+	}
 	// The bus goes last: departures are told to the other pods.
 	if s.started.Load() {
 		if busErr := s.opts.Bus.Close(ctx); busErr != nil {
@@ -68,29 +51,4 @@ func (s *Server) Close(ctx context.Context) error {
 		}
 	}
 	return err
-}
-
-// settleAll waits until no socket, connection or goroutine is left. Sockets
-// leave on goroutines of the library, so it looks again until none is there.
-func (s *Server) settleAll(ctx context.Context) error {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if err := s.crew.wait(ctx); err != nil {
-			return fmt.Errorf("close: handlers still run: %w", err)
-		}
-		links := s.allLinks()
-		if len(links) == 0 && s.index.size() == 0 {
-			return s.crew.wait(ctx)
-		}
-		for _, l := range links {
-			l.end()
-		}
-		s.sweepMembers(s.opts.Now(), 0)
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("close: %d sockets are left: %w", s.index.size(), ctx.Err())
-		case <-tick.C:
-		}
-	}
 }

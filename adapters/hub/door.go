@@ -5,8 +5,7 @@ import (
 	"strings"
 	"time"
 
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -19,10 +18,15 @@ type Door struct {
 	known  bool
 	caught bool // what the other pods had published by then is dealt with
 	kept   any
+	later  func(context.Context) []models.Event
 }
 
 // Identity is what OnAuthenticate has found out.
 func (d *Door) Identity() models.Identity { return d.who }
+
+// Later is asked for more of the backlog once the client is told connect; what is
+// sent to its rooms meanwhile waits for that.
+func (d *Door) Later(fn func(context.Context) []models.Event) { d.later = fn }
 
 // Keep holds what the next try to let this socket in has to know of this one;
 // Kept is what was kept last, nil the first time.
@@ -40,9 +44,10 @@ func (d *Door) Has(since time.Time, messages []models.MessageID) {
 	x := d.m.server.index
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	d.m.hasSince, d.m.has = since, make(map[models.MessageID]struct{}, len(messages))
+	h := &d.m.history
+	h.before, h.brought = since, make(map[models.MessageID]struct{}, len(messages))
 	for _, id := range messages {
-		d.m.has[id] = struct{}{}
+		h.brought[id] = struct{}{}
 	}
 }
 
@@ -57,7 +62,7 @@ func (d *Door) Identify(user models.UserID) {
 		return
 	}
 	d.m.user = user
-	if d.m.offsets {
+	if d.m.mayReturn() {
 		s.index.hold(d.m, models.NewSessionID(user, now))
 	}
 	s.index.join(d.m, userRoom(user), now)
@@ -74,13 +79,14 @@ func (d *Door) Enter(chats []models.ChatID) bool {
 	if d.m.phase != atDoor {
 		return true
 	}
-	if d.m.stale {
-		d.m.stale, d.m.left = false, nil
+	seating := &d.m.seating
+	if seating.stale {
+		seating.stale, seating.left = false, nil
 		return false
 	}
-	d.m.entered = true
+	seating.entered = true
 	for _, chat := range chats {
-		if _, left := d.m.left[string(chat)]; !left {
+		if _, left := seating.left[string(chat)]; !left {
 			s.index.join(d.m, string(chat), now)
 		}
 	}
@@ -103,153 +109,118 @@ func (d *Door) Hears(ctx context.Context) error {
 // Token returns what the client sent as auth.token, of whatever type; a client
 // of protocol 3 sends it as the query parameter token.
 func (d *Door) Token() (token any, present bool) {
-	if d.m.socket.Conn().Protocol() == 3 {
+	if d.m.session.Protocol() == 3 {
 		query := d.m.socket.Request().Query()
 		if !query.Has("token") {
 			return nil, false
 		}
-		return query.Peek("token"), true
+		return query.Get("token"), true
 	}
-	token = d.m.socket.Handshake().Auth["token"]
+	auth, _ := d.m.socket.Auth().(map[string]any)
+	token = auth["token"]
 	return token, token != nil
 }
 
 // RemoteAddr says who connects.
-func (d *Door) RemoteAddr() string {
-	return d.m.server.opts.ClientIP(d.m.socket.Request().Request())
-}
+func (d *Door) RemoteAddr() string { return d.m.session.RemoteAddr() }
 
 // UserAgent is what the client calls itself.
-func (d *Door) UserAgent() string { return d.m.socket.Request().Request().UserAgent() }
+func (d *Door) UserAgent() string { return d.m.socket.Request().Header("user-agent") }
 
 func userRoom(u models.UserID) string { return "user:" + string(u) }
 
-// admit is the middleware each CONNECT passes. It runs on the goroutine that
-// reads the connection, so it only starts what decides.
-func (s *Server) admit(socket *sio.Socket, next func(*sio.ExtendedError)) {
-	l := s.linkOf(socket.Conn())
-	if l == nil { // the connection is gone already; the library notices by itself
-		next(sio.NewExtendedError("the connection is closed", map[string]any{}))
-		return
-	}
-	if s.draining.Load() || s.closing.Load() {
-		s.crew.run(func() { s.turnOut(l, cutShuttingDown, next) })
-		return
-	}
-	m := &member{
-		server: s, link: l, socket: socket, id: string(socket.Id()),
-		rooms: make(map[string]time.Time, 8), gated: true, known: make(chan struct{}),
-		offsets: s.opts.Recovery && socket.Conn().Protocol() != 3,
-	}
-	l.mu.Lock()
-	if l.member != nil {
-		l.mu.Unlock()
-		l.cut(cutRepeated) // without an answer, as Node does it
-		return
-	}
-	l.member = m
-	l.mu.Unlock()
-	l.goodbye.Store(false) // that was another socket's
-	m.ctx, m.cancel = context.WithCancel(l.ctx)
-	m.face = &Socket{m: m}
-	s.index.add(m, s.opts.Now())
-	s.crew.run(func() { s.decide(m, next) })
-}
-
-// letIn makes the member one that leaves by OnDisconnect. Its backlog is encoded
-// here, off the library's goroutines; false says that it could not be, and that
-// the member can only leave.
+// letIn makes the member one that leaves by OnDisconnect; false says that its
+// backlog could not be encoded, and that it can only leave.
 func (s *Server) letIn(m *member, w Welcome) bool {
-	backlog := make([]*frame, 0, len(w.Backlog))
-	ok := s.guard("Encode", func() {
-		for _, ev := range w.Backlog {
-			p, volatile := s.eventPacket(ev)
-			f := s.frame(p, nil, volatile)
-			f.identify(s.messageID(p), s.opts.Now(), s.opts.Recovery)
-			if msg, ok := ev.(models.NewMessage); ok {
-				f.at = msg.Message.CreatedAt
-			}
-			f.encode()
-			backlog = append(backlog, f)
-		}
-	})
-	if !w.ExpiresAt.IsZero() {
-		m.expires.Store(&w.ExpiresAt)
-	}
+	var backlog []message
+	ok := s.guard("Encode", func() { backlog = s.encodeAll(w.Backlog) })
 	now := s.opts.Now()
-	m.mu.Lock()
-	m.welcome = backlog
-	m.mu.Unlock()
 	s.index.mu.Lock()
-	defer s.index.mu.Unlock()
+	m.gate.welcome, m.gate.later = backlog, w.later
+	m.expires = w.ExpiresAt
 	m.phase = admitted
-	m.let.Store(true)
 	if m.user == "" && w.UserID != "" {
 		m.user = w.UserID
 		s.index.join(m, userRoom(w.UserID), now)
 	}
+	m.socket.SetPID(string(m.resume))
+	s.index.mu.Unlock()
+	if m.socket.Context().Err() != nil { // it has gone, and was not ours to tell then
+		s.depart(m, m.socket.Reason())
+	}
 	return ok
 }
 
-// refuse answers a CONNECT with connect_error, which stock clients take for the
-// last word: it is for what another try would not change. Its data is never nil:
-// clients would be sent null.
-func (s *Server) refuse(next func(*sio.ExtendedError), err error) {
-	e := models.AsError(err)
-	s.opts.Metrics.Refused(string(e.Code))
-	message := e.Message
-	if strings.HasPrefix(string(e.Code), "token_") {
-		message = "Authentication error"
-	}
-	next(sio.NewExtendedError(message, map[string]any{"code": string(e.Code), "message": e.Message}))
-}
-
-// onSocket is the library's connection event: connect was written, the socket
-// is in the library's books.
-func (s *Server) onSocket(args ...any) {
-	socket, ok := args[0].(*sio.Socket)
-	if !ok {
-		return
-	}
-	m := s.index.find(string(socket.Id()))
-	// A connection that ended before the socket was in its books leaves a ghost.
-	if m == nil || socket.Conn().ReadyState() == "closed" {
-		socket.Disconnect(false)
-		return
-	}
-	close(m.known)
-	_ = socket.On("disconnecting", func(args ...any) {
-		if len(args) > 0 {
-			if reason, ok := args[0].(string); ok {
-				m.disconnected.CompareAndSwap(nil, &reason)
-			}
-		}
-	})
-	socket.OnAny(m.onEvent)
-
+// welcome is called as connect is answered: what is sent now follows it.
+func (s *Server) welcome(socket *socketio.Socket) {
+	m := memberOf(socket)
 	s.index.mu.Lock()
 	if m.phase != admitted {
 		s.index.mu.Unlock()
 		return
 	}
 	m.phase = live
-	m.left = nil
-	s.index.mu.Unlock()
-	m.link.hasJoined()
-	s.opts.Metrics.SocketOpened()
-	m.release(s.opts.Now())
-	if s.onReady != nil {
-		m.enqueue(func(ctx context.Context) { s.onReady(ctx, m.face) })
+	m.seating.left = nil
+	g, now := m.gate, s.opts.Now()
+	m.greet(g.welcome, now)
+	g.welcome = nil
+	if g.later == nil {
+		m.open(now)
 	}
-	switch m.kicked.Load() {
+	s.index.mu.Unlock()
+	if g.later != nil {
+		s.crew.run(func() { s.complete(m, g) })
+	}
+	s.opts.Metrics.SocketOpened()
+	m.session.Flush()
+	switch g.kicked {
 	case kickSocket:
 		socket.Disconnect(false)
 	case kickTransport:
-		m.link.cut(cutKicked)
+		m.cut(cutKicked)
 	}
 }
 
-const (
-	kickSocket    = 1
-	kickTransport = 2
-)
+// complete sends what else of the backlog was found, and opens the gate.
+func (s *Server) complete(m *member, g *gate) {
+	var more []message
+	s.guard("Later", func() { more = s.encodeAll(g.later(m.socket.Context())) })
+	s.index.mu.Lock()
+	if m.phase == live {
+		now := s.opts.Now()
+		m.greet(more, now)
+		m.open(now)
+	}
+	s.index.mu.Unlock()
+	m.session.Flush()
+}
+
+// encodeAll is for a backlog: what a message's client was not sent, it has to be
+// given again from the time on at which that was made.
+func (s *Server) encodeAll(events []models.Event) []message {
+	all := make([]message, 0, len(events))
+	for _, ev := range events {
+		p, volatile := s.event(ev)
+		msg, ok := s.encode(p, volatile)
+		if !ok {
+			continue
+		}
+		if told, ok := ev.(models.NewMessage); ok && msg.sent != nil {
+			msg.sent.at = told.Message.CreatedAt
+		}
+		all = append(all, msg)
+	}
+	return all
+}
+
+// refused is what a client is told of err, by a connect_error, which stock
+// clients take for the last word: it is for what another try would not change.
+func (s *Server) refused(err error) error {
+	e := models.AsError(err)
+	s.opts.Metrics.Refused(string(e.Code))
+	message := e.Message
+	if strings.HasPrefix(string(e.Code), "token_") {
+		message = "Authentication error"
+	}
+	return &socketio.Refusal{Message: message, Data: map[string]any{"code": string(e.Code), "message": e.Message}}
+}

@@ -29,8 +29,6 @@ func TestDoorOrder(t *testing.T) {
 		<-finish
 		return Welcome{UserID: "u", Backlog: []models.Event{msg(chat, 1, "old"), msg(chat, 2, "both")}}, nil
 	})
-	ready := make(chan models.SocketID, 1)
-	p.s.OnReady(func(_ context.Context, s *Socket) { ready <- s.ID() })
 	p.start()
 	c := p.dial()
 	c.send(`40{"token":"u"}`)
@@ -38,12 +36,12 @@ func TestDoorOrder(t *testing.T) {
 	p.s.Emit(toChat(chat), msg(chat, 2, "both"))
 	p.s.Emit(toChat(chat), msg(chat, 3, "live"))
 	close(finish)
-	if f := c.next(); !strings.HasPrefix(f, "40{") {
+	f := c.next()
+	if !strings.HasPrefix(f, "40{") {
 		t.Fatalf("first frame %q", f)
 	}
-	id := <-ready
-	if id == "" || !p.s.InRoom(id, chat) {
-		t.Errorf("ready says %q, in room %v", id, p.s.InRoom(id, chat))
+	if id := models.SocketID(between(f, `"sid":"`, `"`)); !p.s.InRoom(id, chat) {
+		t.Errorf("%q is not in the room", id)
 	}
 	p.s.Emit(toChat(chat), msg(chat, 1, "old")) // late to the room, early in the backlog
 	p.s.Emit(toChat(chat), msg(chat, 4, "after"))
@@ -173,28 +171,25 @@ func TestDoorOverflow(t *testing.T) {
 func TestOnDisconnectOnce(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, nil, chat).start()
-	for name, end := range map[string]func(*client){
-		"client namespace disconnect": func(c *client) { c.send("41") },
-		"transport close":             (*client).close,
-		"reset":                       (*client).reset,
-		"kicked": func(*client) {
-			p.s.disconnectLocal(selection{rooms: []string{"user:kicked"}}, true)
-		},
-		"told": func(*client) { p.s.disconnectLocal(selection{rooms: []string{"user:told"}}, false) },
+	for name, tc := range map[string]struct {
+		reason string
+		end    func(*client)
+	}{
+		"goodbye": {reasonClient, func(c *client) { c.send("41") }},
+		"closed":  {reasonLost, (*client).close},
+		"reset":   {reasonLost, (*client).reset},
+		"kicked":  {cutKicked, func(*client) { p.s.disconnectLocal(selection{rooms: []string{"user:kicked"}}, true) }},
+		"told":    {reasonServer, func(*client) { p.s.disconnectLocal(selection{rooms: []string{"user:told"}}, false) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := p.dial()
 			id := c.connect(name)
-			// The client sees connect a moment before the library tells us.
-			eventually(t, "it is in", func() bool {
-				return len(p.s.connected(selection{rooms: []string{id}})) == 1
-			})
-			end(c)
+			tc.end(c)
 			eventually(t, "departure of "+name, func() bool {
 				return slices.ContainsFunc(p.departures(), func(d models.Departure) bool { return string(d.SocketID) == id })
 			})
 			d := p.departures()[len(p.departures())-1]
-			if string(d.UserID) != name || d.Reason == reasonLost {
+			if string(d.UserID) != name || d.Reason != tc.reason {
 				t.Errorf("departure %+v", d)
 			}
 			c.close()

@@ -77,7 +77,7 @@ func messageID(event string, args []any) (models.MessageID, bool) {
 
 // pod is a Server behind a real listener.
 type pod struct {
-	t      *testing.T
+	t      testing.TB
 	s      *Server
 	http   *httptest.Server
 	counts *counts
@@ -86,7 +86,7 @@ type pod struct {
 }
 
 // newPod makes a pod whose OnConnect takes the token as user and enters room.
-func newPod(t *testing.T, change func(*Options), room models.ChatID) *pod {
+func newPod(t testing.TB, change func(*Options), room models.ChatID) *pod {
 	t.Helper()
 	p := &pod{t: t, counts: newCounts()}
 	o := Options{
@@ -142,7 +142,7 @@ func (p *pod) departures() []models.Departure {
 	return append([]models.Departure{}, p.left...)
 }
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(patience)
 	for !ok() {
@@ -155,7 +155,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 // client speaks Socket.IO over a raw WebSocket.
 type client struct {
-	t    *testing.T
+	t    testing.TB
 	conn *websocket.Conn
 	raw  net.Conn
 }
@@ -280,9 +280,7 @@ func (c *client) endedSilently(p *pod, reason string) {
 	if err == nil {
 		c.t.Fatalf("told %q", f)
 	}
-	if n := p.counts.get(func() int { return p.counts.cut[reason] }); n == 0 {
-		c.t.Errorf("closed with %v, not for %s: %v", err, reason, p.counts.cut)
-	}
+	eventually(c.t, "the cut to be counted as "+reason, func() bool { return p.counts.get(func() int { return p.counts.cut[reason] }) > 0 })
 }
 
 func msg(chat models.ChatID, id int, text string) models.NewMessage {

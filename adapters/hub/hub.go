@@ -3,10 +3,7 @@ package hub
 import (
 	"context"
 
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
-
 	"parley/adapters/cluster"
-	"parley/adapters/js"
 	"parley/models"
 )
 
@@ -16,11 +13,11 @@ func (s *Server) Emit(to models.Audience, ev models.Event) {
 	if !anybody {
 		return
 	}
-	p, volatile := s.eventPacket(ev)
-	wire := cluster.Packet{Type: int(p.Type), Data: p.Data, Nsp: "/"}
-	s.send(p, sel, nil, volatile)
-	s.opts.Bus.Broadcast(wire, cluster.Options{
-		Rooms: sel.rooms, Except: sel.except, Flags: cluster.Flags{Volatile: volatile},
+	p, volatile := s.event(ev)
+	s.send(p, sel, volatile, func() {
+		s.opts.Bus.Broadcast(cluster.Packet{Type: int(p.Type), Data: p.Data, Nsp: "/"}, cluster.Options{
+			Rooms: sel.rooms, Except: sel.except, Flags: cluster.Flags{Volatile: volatile},
+		})
 	})
 }
 
@@ -30,8 +27,8 @@ func (s *Server) EmitLocal(to models.Audience, ev models.Event) {
 	if !anybody {
 		return
 	}
-	p, volatile := s.eventPacket(ev)
-	s.send(p, sel, nil, volatile)
+	p, volatile := s.event(ev)
+	s.send(p, sel, volatile, nil)
 }
 
 // Handed returns once what was emitted before is on its way to the other pods,
@@ -87,18 +84,6 @@ func (s *Server) InRoom(socket models.SocketID, chat models.ChatID) bool {
 	}
 	_, in := m.rooms[string(chat)]
 	return in
-}
-
-func (s *Server) eventPacket(ev models.Event) (p *parser.Packet, volatile bool) {
-	name, payload := s.opts.Encode(ev)
-	payload, err := js.Of(payload) // once for all who are to read it
-	if err != nil {
-		s.opts.Logger.Error("an event could not be encoded", "event", name, "err", err)
-	}
-	// That somebody still types may be lost; that they stopped may not.
-	typing, ok := ev.(models.Typing)
-	volatile = ok && typing.IsTyping
-	return &parser.Packet{Type: parser.EVENT, Data: []any{name, payload}, Nsp: "/"}, volatile
 }
 
 // selectionFor translates an audience. On the wire no rooms means everybody, so

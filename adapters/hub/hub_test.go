@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-
 	"parley/adapters/cluster"
 	"parley/adapters/js"
 	"parley/models"
@@ -152,18 +150,19 @@ func TestTwoPods(t *testing.T) {
 	if err := a.s.Leave(context.Background(), who, other); err != nil || b.s.InRoom(idB, other) {
 		t.Errorf("leave over pods: %v", err)
 	}
-	if n := a.s.adapter.ServerCount(); n != 2 {
-		t.Errorf("%d pods", n)
+	all, err := a.s.nsp.All().Fetch(context.Background())
+	if n := len(all); n != 2 || err != nil {
+		t.Errorf("fetched %d sockets, %v", n, err)
 	}
 
-	fetched := make(chan int, 1)
-	a.s.io.FetchSockets()(func(all []*sio.RemoteSocket, err error) { fetched <- len(all) })
-	if n := <-fetched; n != 2 {
-		t.Errorf("fetched %d sockets", n)
-	}
-
-	answers := make(chan []any, 1)
-	go a.s.io.Timeout(patience).Emit("ask", 1, func(all []any, err error) { answers <- all })
+	answers := make(chan [][]any, 1)
+	go func() {
+		all, err := a.s.nsp.All().Timeout(patience).EmitWithAck(context.Background(), "ask", 1)
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- all
+	}()
 	for _, c := range []*client{onA, onB} {
 		f := c.next()
 		id := strings.TrimSuffix(strings.TrimPrefix(f, "42"), `["ask",1]`)
@@ -173,11 +172,9 @@ func TestTwoPods(t *testing.T) {
 		t.Errorf("answers %v", all)
 	}
 
-	_ = b.s.nsp.On("greet", func(args ...any) { args[1].(sio.Ack)([]any{args[0]}, nil) })
-	if err := a.s.io.ServerSideEmitWithAck("greet", "hi")(func(all []any, err error) { answers <- all }); err != nil {
-		t.Error(err)
-	}
-	if all := <-answers; len(all) != 1 || all[0] != "hi" {
+	b.s.nsp.OnServerEvent(func(args []any, ack func(any)) { ack(args[1]) })
+	busA.ServerSideEmit(context.Background(), []any{"greet", "hi"}, func(all []any, err error) { answers <- [][]any{all} })
+	if all := <-answers; len(all[0]) != 1 || all[0][0] != "hi" {
 		t.Errorf("server side answers %v", all)
 	}
 
@@ -189,7 +186,7 @@ func TestTwoPods(t *testing.T) {
 		t.Errorf("ready: %v", err)
 	}
 	busA.fail = nil
-	a.s.adapter.DisconnectSockets(&sio.BroadcastOptions{}, false)
+	a.s.nsp.All().Disconnect(false)
 	for _, c := range []*client{onA, onB} {
 		if f := c.next(); f != "41" {
 			t.Errorf("got %q", f)
@@ -205,7 +202,7 @@ func TestBinaryFromPodsAndHere(t *testing.T) {
 	onA, onB := a.dial(), b.dial()
 	onA.connect("a")
 	onB.connect("b")
-	a.s.io.Emit("bin", []byte("xyz"))
+	a.s.nsp.All().Emit("bin", []byte("xyz"))
 	for _, c := range []*client{onA, onB} {
 		if head, body := c.next(), c.next(); head != `451-["bin",{"_placeholder":true,"num":0}]` || body != "xyz" {
 			t.Errorf("got %q %q", head, body)

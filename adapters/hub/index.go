@@ -53,8 +53,7 @@ func (x *index) add(m *member, now time.Time) {
 
 // join and leave need x.mu.
 func (x *index) join(m *member, name string, now time.Time) {
-	delete(m.left, name)
-	m.noteMove(name)
+	m.seating.joins(name)
 	if _, in := m.rooms[name]; in {
 		return
 	}
@@ -71,18 +70,11 @@ func (x *index) join(m *member, name string, now time.Time) {
 }
 
 func (x *index) leave(m *member, name string) {
-	m.noteMove(name)
-	if m.phase < live && m.user != "" {
-		if m.left == nil {
-			m.left = map[string]struct{}{}
-		}
-		m.left[name] = struct{}{}
-	}
+	m.seating.leaves(name, m.phase < live && m.user != "")
 	if _, in := m.rooms[name]; !in {
 		return
 	}
 	delete(m.rooms, name)
-	delete(m.seated, name)
 	x.vacate(m, name)
 }
 
@@ -131,19 +123,15 @@ func (x *index) stepBack(m *member) {
 		return
 	}
 	x.release(m)
-	m.session, m.user = "", ""
+	m.resume, m.user = "", ""
 	for name := range m.rooms {
 		if name != m.id {
 			delete(m.rooms, name)
 			x.vacate(m, name)
 		}
 	}
-	m.left, m.moved, m.seated, m.retold = nil, nil, nil, nil
-	m.entered, m.stale = false, false
-	m.hasSince, m.has = time.Time{}, nil
-	m.mu.Lock()
-	m.out, m.bytes = nil, 0
-	m.mu.Unlock()
+	m.seating, m.history = seating{}, history{}
+	m.gate.held, m.gate.bytes = nil, 0
 }
 
 // selection names sockets: those in any of rooms, everybody's where all is set,
@@ -154,8 +142,8 @@ type selection struct {
 	all    bool
 }
 
-// pick returns the selected members, each once; it needs x.mu.
-func (x *index) pick(sel selection) []*member {
+// pick appends the selected members to picked, each once; it needs x.mu.
+func (x *index) pick(sel selection, picked []*member) []*member {
 	var out map[*member]struct{}
 	for _, name := range sel.except {
 		if r := x.rooms[name]; r != nil {
@@ -167,7 +155,6 @@ func (x *index) pick(sel selection) []*member {
 			}
 		}
 	}
-	var picked []*member
 	if sel.all {
 		for _, m := range x.members {
 			if _, no := out[m]; !no {
@@ -196,6 +183,21 @@ func (x *index) pick(sel selection) []*member {
 		}
 	}
 	return picked
+}
+
+// reaches is false where the selection is of nobody here.
+func (x *index) reaches(sel selection) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if sel.all {
+		return len(x.members) > 0
+	}
+	for _, name := range sel.rooms {
+		if x.rooms[name] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // repeated says whether the message went to all of the rooms already, and notes

@@ -8,8 +8,7 @@ import (
 	"testing"
 	"time"
 
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-
+	"parley/adapters/engineio"
 	"parley/models"
 )
 
@@ -74,19 +73,19 @@ func TestDepartOnce(t *testing.T) {
 	m := p.s.index.find(id)
 	var all sync.WaitGroup
 	for range 50 {
-		all.Go(func() { p.s.depart(m) })
+		all.Go(func() { p.s.depart(m, engineio.TransportClose) })
 	}
 	all.Wait()
 	eventually(t, "departure", func() bool { return len(p.departures()) > 0 })
-	p.s.depart(m)
+	p.s.depart(m, engineio.TransportClose)
 	c.close()
-	eventually(t, "the link goes", func() bool { return len(p.s.allLinks()) == 0 })
+	eventually(t, "the connection goes", func() bool { return len(p.s.io.Sessions()) == 0 })
 	if n := len(p.departures()); n != 1 {
 		t.Errorf("%d departures", n)
 	}
 }
 
-// The library must not make a socket leave that is not let in yet.
+// A socket that is not let in yet has nowhere to leave from.
 func TestNoDepartureFromTheDoor(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, nil, chat)
@@ -100,7 +99,7 @@ func TestNoDepartureFromTheDoor(t *testing.T) {
 	p.start()
 	c := p.dial()
 	c.send(`40{"token":"u"}`)
-	p.s.adapter.DelAll(sio.SocketId(<-in))
+	p.s.depart(p.s.index.find(string(<-in)), engineio.TransportClose)
 	if p.s.Sockets() != 1 {
 		t.Error("it left")
 	}

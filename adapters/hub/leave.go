@@ -7,52 +7,32 @@ import (
 	"strings"
 	"time"
 
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
-// dismiss ends what works for the member.
-func (m *member) dismiss() {
-	m.cancel()
-	m.mu.Lock()
-	m.closed = true
-	m.out, m.welcome, m.events = nil, nil, nil
-	m.mu.Unlock()
-	l := m.link
-	l.mu.Lock()
-	if l.member == m {
-		l.member = nil
-		l.idle = m.server.opts.Now()
-	}
-	l.mu.Unlock()
-}
-
 // depart is where every socket that was let in leaves, whatever the path; it is
 // called any number of times and acts once. It never blocks.
-func (s *Server) depart(m *member) {
+func (s *Server) depart(m *member, reason socketio.Reason) {
 	now := s.opts.Now()
 	s.index.mu.Lock()
-	if m.phase < admitted {
+	if m.phase < admitted || m.phase == gone {
 		s.index.mu.Unlock()
-		return // OnConnect still runs, or refused it
+		return // OnConnect still runs, or refused it; or it has left
 	}
-	p := s.parting(m, now)
-	was, first := s.index.removeLocked(m)
+	p := s.parting(m, reason, now)
+	was, _ := s.index.removeLocked(m)
 	s.index.mu.Unlock()
-	if !first {
-		return
-	}
-	m.dismiss()
 	if was == live {
 		s.opts.Metrics.SocketClosed(p.departure.Reason)
 	}
 	if s.onDisconnect == nil {
 		return
 	}
+	d := p.finish()
 	s.crew.run(func() {
 		s.leavers <- struct{}{}
 		defer func() { <-s.leavers }()
-		m.link.settled()
-		d := p.finish(m.link.lost())
 		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)
 		defer cancel()
 		s.guard("OnDisconnect", func() { s.onDisconnect(ctx, d) })
@@ -64,35 +44,29 @@ type parting struct {
 	departure models.Departure
 	until     time.Time // nothing sent later was seen
 	sent      []sentAt  // what was sent to its rooms, not necessarily to it
-	unsent    []sentAt  // what never reached the engine
+	unsent    []sentAt  // what never reached the client whole
 }
 
 // parting needs index.mu.
-func (s *Server) parting(m *member, now time.Time) parting {
+func (s *Server) parting(m *member, reason socketio.Reason, now time.Time) parting {
+	name, _ := reasonOf(reason)
 	p := parting{until: now, departure: models.Departure{
-		UserID: m.user, SocketID: models.SocketID(m.id), Reason: m.reason(), Welcomed: m.phase == live,
-		Session: m.session,
+		UserID: m.user, SocketID: models.SocketID(m.id), Reason: name, Welcomed: m.phase == live,
+		Session:    m.resume,
+		Deliberate: slices.Contains([]string{reasonClient, reasonServer, cutKicked}, name),
+		Backlog:    len(m.history.given), Sent: slices.Clone(m.history.given),
 	}}
-	p.departure.Deliberate = m.link.goodbye.Load() || slices.Contains([]string{reasonClient, reasonServer, cutKicked}, p.departure.Reason)
-	if p.departure.Reason == reasonPing {
-		p.until = time.Unix(0, m.link.heard.Load()).UTC()
+	if name == reasonPing {
+		p.until = m.session.LastHeard().UTC()
 	}
-	m.mu.Lock()
-	p.departure.Backlog = len(m.given)
-	p.departure.Sent = slices.Clone(m.given)
-	for _, f := range slices.Concat(m.welcome, m.out) {
-		if f.id != "" {
-			p.unsent = append(p.unsent, sentAt{id: f.id, at: f.at})
-		}
+	for id := range m.history.backlog {
+		p.sent = append(p.sent, sentAt{id: id, at: m.history.quiet.Add(-backlogQuiet)})
 	}
-	for id := range m.backlog {
-		p.sent = append(p.sent, sentAt{id: id, at: m.quiet.Add(-backlogQuiet)})
-	}
-	m.mu.Unlock()
+	p.unsent = m.unsent()
 	if !p.departure.Welcomed {
 		return p // it never listened
 	}
-	p.sent = append(p.sent, m.retold...)
+	p.sent = append(p.sent, m.history.retold...)
 	for name, since := range m.rooms {
 		r := s.index.rooms[name]
 		if r == nil {
@@ -114,12 +88,12 @@ func (s *Server) parting(m *member, now time.Time) parting {
 // finish says when the socket was last listening and what it had been sent by
 // then. What was not written to the connection was not seen: At is not later
 // than the oldest of it, so that it is sent again.
-func (p *parting) finish(unwritten []sentAt) models.Departure {
+func (p *parting) finish() models.Departure {
 	d := p.departure
 	d.At = p.until
 	p.inOrder(&d)
-	lost := make(map[models.MessageID]struct{}, len(p.unsent)+len(unwritten))
-	for _, u := range slices.Concat(p.unsent, unwritten) {
+	lost := make(map[models.MessageID]struct{}, len(p.unsent))
+	for _, u := range p.unsent {
 		lost[u.id] = struct{}{}
 		if u.at.Before(d.At) {
 			d.At = u.at
@@ -171,46 +145,21 @@ func newest(sent []sentAt, limit int) []models.MessageID {
 	return ids
 }
 
-// settled waits for a write that is under way: a client may have read it and
-// gone before its writer has said so.
-func (l *link) settled() {
-	deadline := time.NewTimer(settleTimeout)
-	defer deadline.Stop()
-	tick := time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for {
-		l.mu.Lock()
-		transport := l.transport
-		l.mu.Unlock()
-		if w, ok := transport.(*webSocket); !ok || w.settled() {
-			return
-		}
-		select {
-		case <-deadline.C:
-			return
-		case <-tick.C:
+// unsent are the messages that are not known to be written to the connection,
+// those held back at the door among them; it needs index.mu.
+func (m *member) unsent() []sentAt {
+	var all []sentAt
+	for _, f := range m.session.Pending() {
+		if sent, ok := f.Tag().(*sentAt); ok {
+			all = append(all, *sent)
 		}
 	}
-}
-
-// lost returns the messages that were handed to the engine and not written.
-func (l *link) lost() []sentAt {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	all := make([]sentAt, 0, len(l.unsent))
-	for _, k := range l.unsent {
-		all = append(all, sentAt{id: k.id, at: k.at})
+	if m.gate != nil {
+		for _, msg := range slices.Concat(m.gate.welcome, m.gate.held) {
+			if msg.sent != nil {
+				all = append(all, *msg.sent)
+			}
+		}
 	}
 	return all
-}
-
-// reason prefers what this pod did over how the library saw it end.
-func (m *member) reason() string {
-	if r := m.link.reason.Load(); r != nil {
-		return *r
-	}
-	if r := m.disconnected.Load(); r != nil {
-		return *r
-	}
-	return reasonLost
 }

@@ -4,28 +4,23 @@ import (
 	"slices"
 	"time"
 
-	"github.com/zishang520/socket.io/parsers/socket/v3/parser"
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-
 	"parley/adapters/cluster"
+	"parley/adapters/socketio"
 )
 
 // local is this pod as the others see it. Nothing here blocks.
 type local struct{ s *Server }
 
 func (l *local) Broadcast(p cluster.Packet, opts cluster.Options) {
-	l.s.send(packetOf(p), selectionFrom(opts), opts.Flags.Compress, opts.Flags.Volatile)
+	l.s.send(packetOf(p), selectionFrom(opts), opts.Flags.Volatile, nil)
 }
 
 func (l *local) BroadcastWithAck(p cluster.Packet, opts cluster.Options, clients func(int), ack func([]any)) {
 	// Our own counter gives the id: two pods may use the same one at once.
-	id := l.s.nsp.Ids()
+	id := l.s.nsp.NextID()
 	q := packetOf(p)
-	q.Id = &id
-	clients(l.s.sendWithAck(q, selectionFrom(opts), opts.Flags, func(args []any, _ error) {
-		answer, _ := plain(args).([]any)
-		ack(answer)
-	}))
+	q.ID = &id
+	clients(l.s.askFor(q, selectionFrom(opts), opts.Flags.Volatile, opts.Flags.Timeout, ack))
 }
 
 func (l *local) Join(opts cluster.Options, rooms []string) { l.s.joinLocal(selectionFrom(opts), rooms) }
@@ -42,10 +37,7 @@ func (l *local) Sockets(opts cluster.Options) []cluster.Socket {
 	all := make([]cluster.Socket, 0, len(members))
 	for _, m := range members {
 		l.s.index.mu.Lock()
-		rooms := make([]string, 0, len(m.rooms))
-		for name := range m.rooms {
-			rooms = append(rooms, name)
-		}
+		rooms := m.roomNames()
 		l.s.index.mu.Unlock()
 		all = append(all, describe(m, rooms))
 	}
@@ -58,23 +50,9 @@ func (l *local) HasRoom(name string) bool { return l.s.index.has(name) }
 func (l *local) Rooms() []string { return l.s.index.roomNames() }
 
 func (l *local) ServerSideEmit(args []any, ack func(answer any)) {
-	if ack != nil {
-		args = append(slices.Clip(args), func(answers []any, _ error) {
-			if len(answers) > 0 {
-				ack(answers[0])
-				return
-			}
-			ack(nil)
-		})
+	if len(args) > 0 {
+		l.s.crew.run(func() { l.s.guard("ServerSideEmit", func() { l.s.nsp.ServerEvent(args, ack) }) })
 	}
-	if len(args) == 0 {
-		return
-	}
-	// The library's own events are not for other pods to make up.
-	if name, ok := args[0].(string); !ok || sio.NAMESPACE_RESERVED_EVENTS.Has(name) {
-		return
-	}
-	l.s.crew.run(func() { l.s.guard("ServerSideEmit", func() { l.s.nsp.OnServerSideEmit(args) }) })
 }
 
 // Resumed asks for what may have been missed since then.
@@ -84,20 +62,25 @@ func (l *local) Resumed(since time.Time) {
 	}
 }
 
-func packetOf(p cluster.Packet) *parser.Packet {
-	kind := parser.PacketType(p.Type)
-	if kind == parser.BINARY_EVENT {
-		kind = parser.EVENT // the encoder finds the attachments itself
+const binaryEvent = 5 // on the wire between pods; the encoder finds attachments itself
+
+func packetOf(p cluster.Packet) socketio.Packet {
+	kind := socketio.PacketType(p.Type)
+	if p.Type == binaryEvent {
+		kind = socketio.TypeEvent
 	}
-	return &parser.Packet{Type: kind, Data: p.Data}
+	return socketio.Packet{Type: kind, Data: p.Data}
+}
+
+func selectionFrom(o cluster.Options) selection {
+	return selection{rooms: o.Rooms, except: o.Except, all: len(o.Rooms) == 0}
 }
 
 // connected returns the selected sockets that are past the door.
 func (s *Server) connected(sel selection) []*member {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	picked := s.index.pick(sel)
-	return slices.DeleteFunc(picked, func(m *member) bool { return m.phase != live })
+	return slices.DeleteFunc(s.index.pick(sel, nil), func(m *member) bool { return m.phase != live })
 }
 
 // joinLocal and leaveLocal reach sockets at the door too.
@@ -105,7 +88,7 @@ func (s *Server) joinLocal(sel selection, rooms []string) {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
 	now := s.opts.Now()
-	for _, m := range s.index.pick(sel) {
+	for _, m := range s.index.pick(sel, nil) {
 		if sel.all && m.user == "" {
 			continue
 		}
@@ -118,7 +101,7 @@ func (s *Server) joinLocal(sel selection, rooms []string) {
 func (s *Server) leaveLocal(sel selection, rooms []string) {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	for _, m := range s.index.pick(sel) {
+	for _, m := range s.index.pick(sel, nil) {
 		for _, name := range rooms {
 			s.index.leave(m, name)
 		}
@@ -128,25 +111,28 @@ func (s *Server) leaveLocal(sel selection, rooms []string) {
 func (s *Server) disconnectLocal(sel selection, closeTransport bool) {
 	s.index.mu.Lock()
 	returned := s.index.holders(sel)
-	picked := s.index.pick(sel)
+	picked := s.index.pick(sel, nil)
 	inside := picked[:0]
 	for _, m := range picked {
 		switch {
 		case m.phase == live:
 			inside = append(inside, m)
 		case closeTransport:
-			m.kicked.Store(kickTransport)
+			m.gate.kicked = kickTransport
 		default:
-			m.kicked.CompareAndSwap(0, kickSocket)
+			m.gate.kicked = max(m.gate.kicked, kickSocket)
 		}
 	}
 	s.index.mu.Unlock()
+	if suspects := s.suspects(sel); len(suspects) > 0 {
+		s.crew.run(func() { s.probe(s.life, suspects) })
+	}
 	for _, m := range returned {
-		m.link.cut(cutReplaced)
+		m.cut(cutReplaced)
 	}
 	for _, m := range inside {
 		if closeTransport {
-			m.link.cut(cutKicked)
+			m.cut(cutKicked)
 		} else {
 			m.socket.Disconnect(false)
 		}

@@ -3,12 +3,10 @@ package hub
 import (
 	"context"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-
+	"parley/adapters/engineio"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -22,153 +20,148 @@ const (
 	gone
 )
 
-// member is one socket of this pod, from its CONNECT until it has left.
+// member is one socket of this pod, from its CONNECT until it has left. What
+// follows id is guarded by index.mu.
 type member struct {
-	server *Server
-	link   *link
-	socket *sio.Socket
-	id     string
-	ctx    context.Context // ends when it leaves
-	cancel context.CancelFunc
-	face   *Socket
-	// offsets says that its client can tell how far it got when it comes back.
-	offsets bool
+	server  *Server
+	socket  *socketio.Socket
+	session *engineio.Session
+	id      string
+	face    Socket
 
-	// Guarded by index.mu.
-	phase phase
-	rooms map[string]time.Time // since when
-	user  models.UserID
-	// session is how its client may come back; empty where it may not.
-	session models.SessionID
-	// left are the rooms it was told to leave since it was identified and before
-	// it entered.
-	left map[string]struct{}
-	// entered is set by Enter; stale by Reseat for one that may have looked its
-	// chats up while joins and leaves were not heard.
-	entered, stale bool
-	// moved are the rooms it joined or left while Reseat looks; nil otherwise.
-	moved map[string]struct{}
-	// seated are the chats Reseat has put it into, each with what was retold to it
-	// there since; nil again once that is over.
-	seated map[string]map[models.MessageID]struct{}
-	// hasSince and has are what its client had when it came, for Retell.
-	hasSince time.Time
-	has      map[models.MessageID]struct{}
-	// retold are messages that went to its room before it was there, and to it later.
-	retold []sentAt
-
-	// let is set once it was let in, known closed once the library, too, knows
-	// whose the connection is.
-	let   atomic.Bool
-	known chan struct{}
-
-	disconnected atomic.Pointer[string]    // the library's reason
-	kicked       atomic.Int32              // told to go while at the door
-	expires      atomic.Pointer[time.Time] // nil for never; a time, as a number of it may wrap
-
-	mu      sync.Mutex // guards the rest; taken inside index.mu, never around it
-	gated   bool
-	welcome []*frame // the backlog, until it is released
-	out     []*frame
-	bytes   int
-	writing bool
-	closed  bool
-	backlog map[models.MessageID]struct{}
-	given   []models.Delivery // the backlog in its order, while it is of use
-	quiet   time.Time         // until when what was in the backlog is not sent live
-
-	events  []func(context.Context)
-	working bool
+	phase   phase
+	user    models.UserID
+	rooms   map[string]time.Time // since when
+	resume  models.SessionID     // by which its client may come back; empty where it may not
+	expires time.Time            // zero for never
+	gate    *gate                // nil once it is open
+	history history
+	seating seating
 }
 
-// push queues a frame in the order of calls; it returns whether the caller
-// should flush the member.
-func (m *member) push(f *frame, now time.Time) (queued, flush bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return false, false
-	}
-	if f.id != "" && m.backlog != nil {
-		if _, sent := m.backlog[f.id]; sent && now.Before(m.quiet) {
-			return false, false
-		}
-	}
-	if !m.gated {
-		m.out = append(m.out, f)
-		return true, true
-	}
-	if f.volatile {
-		return false, false
-	}
-	f.encode()
-	if len(m.out) >= m.server.opts.MaxHeld || m.bytes+f.weight(m.offsets) > m.server.opts.MaxBacklogBytes {
-		m.link.cut(cutDoorOverflow)
-		return false, false
-	}
-	m.out = append(m.out, f)
-	m.bytes += f.weight(m.offsets)
-	return true, false
+// gate holds back what is sent to a socket's rooms until its backlog was sent.
+type gate struct {
+	welcome []message
+	// later has more of the backlog, once connect was sent; nil for nothing.
+	later  func(context.Context) []models.Event
+	held   []message
+	bytes  int
+	kicked kick // told to go before it was in
 }
 
-// flush writes what is queued. One goroutine writes for a member at a time: the
-// others leave their frames to it, so the order of pushes is kept.
-func (m *member) flush() {
-	for {
-		m.mu.Lock()
-		if m.writing || m.gated || m.closed || len(m.out) == 0 {
-			m.mu.Unlock()
-			return
+type kick int
+
+const (
+	kickSocket    kick = 1 + iota // out of the namespace
+	kickTransport                 // off its connection
+)
+
+// history is what a socket was given beyond what its rooms remember.
+type history struct {
+	backlog map[models.MessageID]struct{} // not to be sent live, until quiet
+	quiet   time.Time
+	given   []models.Delivery // the backlog in its order, as far as it is of use
+	retold  []sentAt          // what went to a room before the socket was there, and to it later
+	// before and brought are what its client had when it came, for Retell: all
+	// that is older, and these.
+	before  time.Time
+	brought map[models.MessageID]struct{}
+}
+
+func memberOf(socket *socketio.Socket) *member {
+	m, _ := socket.Data().(*member)
+	return m
+}
+
+// give queues a message, in the order of calls; it needs index.mu. It says
+// whether it was taken, and whether there is something to flush.
+func (m *member) give(msg *message, now time.Time) (taken, flush bool) {
+	if msg.sent != nil && m.history.had(msg.sent.id, now) {
+		return false, false
+	}
+	if m.gate != nil {
+		return m.hold(msg), false
+	}
+	if msg.volatile && !m.session.Writable() || !m.session.Push(msg.to(m)...) {
+		return false, false
+	}
+	return true, true
+}
+
+func (m *member) hold(msg *message) bool {
+	g, opts := m.gate, &m.server.opts
+	if msg.volatile {
+		return false
+	}
+	if len(g.held) >= opts.MaxHeld || g.bytes+msg.size > opts.MaxBacklogBytes {
+		m.cut(cutDoorOverflow)
+		return false
+	}
+	g.held = append(g.held, *msg)
+	g.bytes += msg.size
+	return true
+}
+
+// cut ends the connection; what is queued is not written any more.
+func (m *member) cut(reason string) { m.session.Abort(engineio.Reason(reason)) }
+
+// greet sends the backlog, or more of it, while the gate is shut. It needs
+// index.mu.
+func (m *member) greet(backlog []message, now time.Time) {
+	size := 0
+	for _, msg := range backlog {
+		size += msg.size
+	}
+	m.session.Grant(size)
+	for _, msg := range backlog {
+		if msg.sent == nil || !m.history.had(msg.sent.id, now) {
+			m.session.Push(msg.to(m)...)
 		}
-		m.writing = true
-		batch := m.out
-		m.out = nil
-		m.link.expect(batch, m.offsets)
-		m.mu.Unlock()
-		for _, f := range batch {
-			f.write(m.socket.Client(), m.offsets)
-		}
-		m.mu.Lock()
-		m.writing = false
-		m.mu.Unlock()
+	}
+	m.history.begin(backlog, now)
+}
+
+// open lets the member hear what was held back, less what its backlog had, and
+// then whatever comes. It needs index.mu.
+func (m *member) open(now time.Time) {
+	g := m.gate
+	m.gate = nil
+	for _, msg := range g.held {
+		m.give(&msg, now)
 	}
 }
 
-// release opens the gate: first the backlog, then what was held back less what
-// the backlog had, then whatever comes.
-func (m *member) release(now time.Time) {
-	m.mu.Lock()
-	backlog := m.welcome
-	var size int64
-	ids := make(map[models.MessageID]struct{}, len(backlog))
-	for _, f := range backlog {
-		size += int64(f.weight(m.offsets))
-		if f.id != "" {
-			ids[f.id] = struct{}{}
-			m.given = append(m.given, models.Delivery{ID: f.id, At: f.at})
+func (h *history) begin(backlog []message, now time.Time) {
+	for _, msg := range backlog {
+		if msg.sent == nil {
+			continue
 		}
-	}
-	m.link.grant(size)
-	out := append(make([]*frame, 0, len(backlog)+len(m.out)), backlog...)
-	for _, f := range m.out {
-		if _, sent := ids[f.id]; !sent || f.id == "" {
-			out = append(out, f)
+		if h.backlog == nil {
+			h.backlog, h.quiet = make(map[models.MessageID]struct{}, len(backlog)), now.Add(backlogQuiet)
 		}
+		h.backlog[msg.sent.id] = struct{}{}
+		h.given = append(h.given, models.Delivery{ID: msg.sent.id, At: msg.sent.at})
 	}
-	m.out, m.welcome, m.bytes, m.gated = out, nil, 0, false
-	if len(ids) > 0 {
-		m.backlog, m.quiet = ids, now.Add(backlogQuiet)
+}
+
+func (h *history) had(id models.MessageID, now time.Time) bool {
+	if h.backlog == nil {
+		return false
 	}
-	m.mu.Unlock()
-	m.flush()
+	_, had := h.backlog[id]
+	return had && now.Before(h.quiet)
+}
+
+// brings says whether the client had the message when it came.
+func (h *history) brings(message models.Message) bool {
+	_, had := h.brought[message.ID]
+	return had || message.CreatedAt.Before(h.before)
 }
 
 // forget drops the backlog's ids once they are no longer needed.
-func (m *member) forget(now time.Time) {
-	m.mu.Lock()
-	if m.backlog != nil && !now.Before(m.quiet) {
-		m.backlog = nil
-		m.given = slices.Clone(m.given[max(0, len(m.given)-maxGiven):])
+func (h *history) forget(now time.Time) {
+	if h.backlog != nil && !now.Before(h.quiet) {
+		h.backlog = nil
+		h.given = slices.Clone(h.given[max(0, len(h.given)-maxGiven):])
 	}
-	m.mu.Unlock()
 }

@@ -1,25 +1,20 @@
 package hub
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"net"
-	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	gorilla "github.com/gorilla/websocket"
 
 	"parley/adapters/cluster"
 	"parley/adapters/js"
+	"parley/adapters/socketio"
 	"parley/models"
+	captures "parley/test/golden"
 )
 
 // What other pods send on is sent as it is; the offset behind it is the client's
@@ -38,7 +33,6 @@ func TestOffsetsOfWhatOtherPodsSend(t *testing.T) {
 	relay(cluster.Flags{}, "notice", "how are you")
 	relay(cluster.Flags{}, "new_message", "no object")
 	relay(cluster.Flags{}, "new_message", append(id(3), js.Member{Key: "b", Value: []byte("x")}))
-	relay(cluster.Flags{}, "new_message", append(id(4), js.Member{Key: "_id", Value: strings.Repeat("a", 200)}))
 	for _, want := range []string{
 		fmt.Sprintf(`42["new_message",{"_id":"%024x"}]`, 1), offsetOf(1),
 		fmt.Sprintf(`42["new_message",{"_id":"%024x"},"1706933106789-0"]`, 2), offsetOf(2),
@@ -49,13 +43,6 @@ func TestOffsetsOfWhatOtherPodsSend(t *testing.T) {
 		if f := c.next(); f != want {
 			t.Errorf("sent %q, not %q", f, want)
 		}
-	}
-	if f := c.next(); !strings.HasPrefix(f, `42["new_message"`) {
-		t.Errorf("sent %q", f)
-	}
-	p.s.Emit(toChat(chat), msg(chat, 5, "five"))
-	if f := c.next(); f != messageOf(5, "five") {
-		t.Errorf("behind one whose id is none came %q", f)
 	}
 }
 
@@ -142,9 +129,7 @@ func TestOffsetsOfALargeBacklog(t *testing.T) {
 		p.s.index.mu.Lock()
 		defer p.s.index.mu.Unlock()
 		for _, m := range p.s.index.members {
-			m.mu.Lock()
-			defer m.mu.Unlock()
-			return !m.gated && !m.writing && len(m.out) == 0
+			return m.gate == nil
 		}
 		return false
 	})
@@ -171,12 +156,8 @@ func TestOffsetsOfTheBacklog(t *testing.T) {
 			t.Errorf("sent %q, not %q", f, want)
 		}
 	}
-	l := p.s.allLinks()[0]
-	eventually(t, "all to be written", l.drained)
-	if l.mu.Lock(); l.spare != 0 || l.unsent != nil {
-		t.Errorf("%d bytes to spare, unsent %v", l.spare, l.unsent)
-	}
-	l.mu.Unlock()
+	session := p.s.io.Sessions()[0]
+	eventually(t, "all to be written", func() bool { return session.Buffered() == 0 && len(session.Pending()) == 0 })
 }
 
 // Where nobody can come back by it, nothing is sent that costs.
@@ -206,11 +187,8 @@ func TestNoOffset(t *testing.T) {
 				t.Errorf("sent %q, not %q", f, want)
 			}
 		}
-		l := of.p.s.allLinks()[0]
-		eventually(t, "all to be written", l.drained)
-		if lost := l.lost(); len(lost) > 0 {
-			t.Errorf("taken for lost: %v", lost)
-		}
+		session := of.p.s.io.Sessions()[0]
+		eventually(t, "all to be written", func() bool { return session.Buffered() == 0 && len(session.Pending()) == 0 })
 	}
 }
 
@@ -232,150 +210,32 @@ func TestOffsetInMsgpack(t *testing.T) {
 	p.s.Emit(toChat(chat), m)
 	c.next()
 	kind, b, err := c.conn.ReadMessage()
-	if want := loadGolden(t).Packets["offset"].Msgpack; err != nil || kind != gorilla.BinaryMessage || hex.EncodeToString(b) != want {
+	var g struct {
+		Packets map[string]struct{ Msgpack string }
+	}
+	captures.Load(t, &g)
+	if want := g.Packets["offset"].Msgpack; err != nil || kind != gorilla.BinaryMessage || hex.EncodeToString(b) != want {
 		t.Errorf("%x of kind %d, %v; want %s", b, kind, err, want)
 	}
 }
 
-// A message was sent once it is written itself, whatever becomes of its offset.
-func TestAMessageIsSentWithoutItsOffset(t *testing.T) {
+// A message was sent once it is written itself, whatever becomes of its offset;
+// of one with attachments, once the last is.
+func TestTheMarkIsTheMessages(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, recovering, chat)
-	l := &link{server: p.s}
-	var batch []*frame
-	for i := range 2 {
-		packet, _ := p.s.eventPacket(msg(chat, i+1, "x"))
-		f := p.s.frame(packet, nil, false)
-		f.identify(models.MessageID(fmt.Sprintf("%024x", i+1)), time.Now(), true)
-		batch = append(batch, f)
-	}
-	l.expect(batch, true)
-	first, second := batch[0].weight(true), batch[1].weight(true)
-	l.created = int64(first + second)
-	if got := len(l.lost()); got != 2 {
-		t.Errorf("%d are not written", got)
-	}
-	l.onWritten(int64(batch[0].size))
-	if lost := l.lost(); len(lost) != 1 || lost[0].id != batch[1].id {
-		t.Errorf("lost %v", lost)
-	}
-	l.onWritten(int64(first - batch[0].size + batch[1].size - 1))
-	if lost := l.lost(); len(lost) != 1 {
-		t.Errorf("but for a byte, lost %v", lost)
-	}
-	l.onWritten(1)
-	if lost := l.lost(); len(lost) != 0 || l.drained() {
-		t.Errorf("lost %v, drained %v", lost, l.drained())
-	}
-}
-
-// writer keeps each write apart.
-type writer struct {
-	net.Conn
-	writes [][]byte
-}
-
-func (w *writer) Write(p []byte) (int, error) {
-	w.writes = append(w.writes, bytes.Clone(p))
-	return len(p), nil
-}
-
-func (*writer) SetDeadline(time.Time) error      { return nil }
-func (*writer) SetWriteDeadline(time.Time) error { return nil }
-
-// Whatever frames a message is written in, what follows it comes right behind
-// its end, and if it is of the usual size, in the same write.
-func TestWhatFollowsIsWrittenWithTheMessage(t *testing.T) {
-	t.Parallel()
-	for _, n := range []int{0, 1, 125, 126, 1000, 1023, 1024, 1025, 2049, 5000, 65535, 70_000} {
-		to := &writer{}
-		held := &heldConn{Conn: to}
-		mark, said := []byte("\x81\x05hello"), 0
-		conn, err := (&gorilla.Upgrader{WriteBufferSize: 1024}).Upgrade(hijacked{httptest.NewRecorder(), held}, upgradeRequest(), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		to.writes = nil
-		held.follow = func() []byte {
-			if said++; said == 2 {
-				return nil // the second has none
-			}
-			return mark
-		}
-		for range 3 {
-			w, err := conn.NextWriter(gorilla.TextMessage)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.Write(bytes.Repeat([]byte("m"), n/2)); err != nil {
-				t.Fatal(err)
-			}
-			if err := conn.WriteControl(gorilla.PingMessage, []byte("?"), time.Time{}); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := w.Write(bytes.Repeat([]byte("m"), n-n/2)); err != nil {
-				t.Fatal(err)
-			}
-			if err := w.Close(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if last := to.writes[len(to.writes)-1]; n < maxJoined && (!bytes.HasSuffix(last, mark) || len(last) == len(mark)) {
-			t.Errorf("%d bytes: last written %q", n, last)
-		}
-		var got []int
-		for _, m := range messagesIn(bytes.Join(to.writes, nil)) {
-			if string(m) == "hello" {
-				got = append(got, -1)
-			} else {
-				got = append(got, len(m))
-			}
-		}
-		if want := []int{n, -1, n, n, -1}; !slices.Equal(got, want) || said != 3 {
-			t.Errorf("read %v, want %v; asked %d times", got, want, said)
-		}
-	}
-}
-
-// hijacked gives its connection away.
-type hijacked struct {
-	http.ResponseWriter
-	conn net.Conn
-}
-
-func (h hijacked) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	return h.conn, bufio.NewReadWriter(bufio.NewReader(h.conn), bufio.NewWriter(h.conn)), nil
-}
-
-func upgradeRequest() *http.Request {
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	for name, value := range map[string]string{
-		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+	for _, payload := range []js.Object{
+		{{Key: "_id", Value: "0123456789abcdef01234567"}},
+		{{Key: "_id", Value: "0123456789abcdef01234567"}, {Key: "b", Value: []byte("x")}},
 	} {
-		r.Header.Set(name, value)
-	}
-	return r
-}
-
-// messagesIn reads what a server wrote, control frames apart.
-func messagesIn(b []byte) (all [][]byte) {
-	var message []byte
-	for len(b) > 0 {
-		head, size := 2, int(b[1])
-		switch size {
-		case 126:
-			head, size = 4, int(binary.BigEndian.Uint16(b[2:]))
-		case 127:
-			head, size = 10, int(binary.BigEndian.Uint64(b[2:]))
+		m, ok := p.s.encode(socketio.Packet{Type: socketio.TypeEvent, Data: []any{"new_message", payload}}, false)
+		if !ok || len(m.marked) != len(m.frames)+1 {
+			t.Fatalf("%d frames, %d with the offset", len(m.frames), len(m.marked))
 		}
-		if b[0]&8 == 0 {
-			message = append(message, b[head:head+size]...)
-			if b[0]&0x80 != 0 {
-				all = append(all, message)
-				message = nil
+		for i, f := range m.marked {
+			if sent, is := f.Tag().(*sentAt); is != (i == len(m.frames)-1) || is && sent != m.sent {
+				t.Errorf("frame %d of %d is known by %v", i, len(m.marked), f.Tag())
 			}
 		}
-		b = b[head+size:]
 	}
-	return all
 }

@@ -51,8 +51,6 @@ type Options struct {
 	// MessageID recognises a new_message, also one that came from another pod;
 	// objects among args are map[string]any.
 	MessageID func(event string, args []any) (models.MessageID, bool)
-	// ClientIP says who sent a request; nil for the peer of the connection.
-	ClientIP func(*http.Request) string
 	// Assets serves what is asked for below Path by a file name; nil
 	// answers 404.
 	Assets http.Handler
@@ -82,41 +80,22 @@ type Metrics interface {
 	Panicked()
 }
 
-// The reasons a connection is cut off for.
-const (
-	cutSlowClient   = "slow_client"
-	cutDoorOverflow = "door_overflow"
-	cutEventFlood   = "event_flood"
-	cutTokenExpired = "token_expired"
-	cutShuttingDown = "shutting_down"
-	cutRepeated     = "repeated_connect"
-	cutReplaced     = "replaced" // its client has come back on another connection
-	cutIdle         = "no_connect"
-	cutUnavailable  = "unavailable" // it could not be let in as long as it may wait
-	cutKicked       = "disconnected_by_server"
-)
-
 const (
 	maxEvents    = 256              // events of one socket waiting for their handler
 	backlogQuiet = 30 * time.Second // how long a backlog message is not sent again live
 	// seenWindow is how far a departure's Seen goes back from its At: 10 s, and
 	// 5 s for pods whose clocks differ.
-	seenWindow     = 15 * time.Second
-	maxSeen        = 2000
-	maxGiven       = 200                    // messages of a backlog remembered for good
-	maxRecent      = 512                    // new_message ids remembered for one room
-	minRecent      = 32                     // … of which so many however old
-	settleTimeout  = 100 * time.Millisecond // for a write that is under way when a socket leaves
-	ghostAfter     = time.Second            // how long the library may take to notice a closed connection
-	leaversAtOnce  = 64
-	leaveTimeout   = 30 * time.Second
+	seenWindow    = 15 * time.Second
+	maxSeen       = 2000
+	maxGiven      = 200 // messages of a backlog remembered for good
+	maxRecent     = 512 // new_message ids remembered for one room
+	minRecent     = 32  // … of which so many however old
+	leaversAtOnce = 64
+	leaveTimeout  = 30 * time.Second
+	// farewell is how long a connection that is sent off may take for what is
+	// queued.
+	farewell       = 2 * time.Second
 	clusterTimeout = 5 * time.Second
-	pollIOTimeout  = 30 * time.Second // one polling body in, or one answer out
-	closeFrameWait = 50 * time.Millisecond
-	reasonLost     = "connection lost"
-	reasonPing     = "ping timeout"
-	reasonClient   = "client namespace disconnect"
-	reasonServer   = "server namespace disconnect"
 )
 
 func (o Options) withDefaults() (Options, error) {
@@ -133,11 +112,11 @@ func (o Options) withDefaults() (Options, error) {
 	// What a socket saw before it fell silent is asked for once the silence was
 	// noticed, which takes a ping interval and a ping timeout.
 	o.RememberFor = max(o.RememberFor, seenWindow+o.PingInterval+o.PingTimeout+5*time.Second)
-	if o.Path == "" {
-		o.Path = "/socket.io"
-	}
 	if o.LetInAtOnce <= 0 {
 		o.LetInAtOnce = 32
+	}
+	if o.Path == "" {
+		o.Path = "/socket.io"
 	}
 	if o.MaxPayload <= 0 {
 		o.MaxPayload = 1_000_000
@@ -156,9 +135,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MessageID == nil {
 		o.MessageID = func(string, []any) (models.MessageID, bool) { return "", false }
-	}
-	if o.ClientIP == nil {
-		o.ClientIP = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	if o.Bus == nil {
 		o.Bus = alone{}

@@ -2,28 +2,20 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
-	"github.com/zishang520/socket.io/parsers/engine/v3/packet"
-	"github.com/zishang520/socket.io/servers/engine/v3/transports"
-	"github.com/zishang520/socket.io/v3/pkg/types"
 
+	"parley/adapters/engineio"
 	"parley/models"
 )
 
 type poller struct {
-	t   *testing.T
+	t   testing.TB
 	url string
 	sid string
 }
@@ -85,24 +77,18 @@ func (q *poller) start() chan string {
 	return answer
 }
 
-func (p *pod) polled(q *poller) func() bool {
-	return p.transportOf(q, func(t *polling) bool { return t.poll != nil })
+// session is the engine's of that id; nil once it has ended.
+func (p *pod) session(sid string) *engineio.Session {
+	for _, session := range p.s.io.Sessions() {
+		if session.ID() == sid {
+			return session
+		}
+	}
+	return nil
 }
 
-// transportOf asks about the transport of a session, under its lock.
-func (p *pod) transportOf(q *poller, ask func(*polling) bool) func() bool {
-	return func() bool {
-		p.s.mu.Lock()
-		l := p.s.links[q.sid]
-		p.s.mu.Unlock()
-		t, ok := l.conn.Transport().(*polling)
-		if !ok {
-			return false
-		}
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		return ask(t)
-	}
+func (p *pod) polled(q *poller) func() bool {
+	return func() bool { return p.session(q.sid).Writable() }
 }
 
 func slowPings(o *Options) { o.PingInterval, o.PingTimeout = 30*time.Second, 30*time.Second }
@@ -143,18 +129,12 @@ func TestPollingUnconfirmedIsNotSeen(t *testing.T) {
 	eventually(t, "poll", p.polled(q))
 	p.s.Emit(toChat(chat), msg(chat, 2, "two"))
 	<-second
-	p.s.linkOfID(q.sid).cut("test")
+	p.session(q.sid).Abort(cutReplaced)
 	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
 	d := p.departures()[0]
 	if len(d.Seen) != 1 || d.Seen[0] != msg(chat, 1, "").Message.ID {
 		t.Errorf("seen %v", d.Seen)
 	}
-}
-
-func (s *Server) linkOfID(sid string) *link {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.links[sid]
 }
 
 func TestDuplicatePoll(t *testing.T) {
@@ -172,38 +152,6 @@ func TestDuplicatePoll(t *testing.T) {
 	}
 	if code, _ := get(t, q.url); code != http.StatusBadRequest {
 		t.Errorf("after: %d", code)
-	}
-	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
-}
-
-// A second POST ends the session; the connection of the first, whose body never
-// ends, is closed.
-func TestDuplicatePost(t *testing.T) {
-	t.Parallel()
-	p := newPod(t, slowPings, chat).start()
-	q := p.poller()
-	q.connect()
-	url := strings.TrimPrefix(q.url, p.http.URL)
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.http.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := io.WriteString(conn, "POST "+url+" HTTP/1.1\r\nHost: pod\r\nContent-Length: 9\r\n\r\n42"); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "first post", p.transportOf(q, func(t *polling) bool { return t.arriving != nil }))
-	res, err := http.Post(q.url, "text/plain", strings.NewReader("3"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if res.StatusCode != http.StatusBadRequest {
-		t.Errorf("second post: %d", res.StatusCode)
-	}
-	_ = conn.SetReadDeadline(time.Now().Add(patience))
-	if answer, err := io.ReadAll(conn); len(answer) > 0 || errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("the first post was answered %q, %v", answer, err)
 	}
 	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
 }
@@ -237,9 +185,13 @@ func TestBadPayloads(t *testing.T) {
 			if res.StatusCode != tc.code {
 				t.Errorf("%s: %d", tc.name, res.StatusCode)
 			}
-			if alive := p.s.linkOfID(q.sid) != nil; alive != tc.alive {
-				t.Errorf("%s: alive %v", tc.name, alive)
+			if tc.alive {
+				if p.session(q.sid) == nil {
+					t.Errorf("%s: it is gone", tc.name)
+				}
+				continue
 			}
+			eventually(t, tc.name+": the end", func() bool { return p.session(q.sid) == nil })
 		}
 	}
 }
@@ -283,8 +235,8 @@ func TestUpgrade(t *testing.T) {
 	if code, _ := get(t, q.url); code != http.StatusBadRequest {
 		t.Errorf("poll after the upgrade: %d", code)
 	}
-	l := p.s.linkOfID(q.sid)
-	eventually(t, "the books balance", l.drained)
+	session := p.session(q.sid)
+	eventually(t, "the books balance", func() bool { return session.Buffered() == 0 })
 }
 
 func TestPollWhileUpgrading(t *testing.T) {
@@ -295,7 +247,6 @@ func TestPollWhileUpgrading(t *testing.T) {
 	conn := q.probe()
 	defer conn.Close()
 	pending := q.start()
-	eventually(t, "poll", p.polled(q))
 	if err := conn.WriteMessage(websocket.TextMessage, []byte("5")); err != nil {
 		t.Fatal(err)
 	}
@@ -361,45 +312,11 @@ func TestUpgradeUnderLoad(t *testing.T) {
 	}
 }
 
-// taker is a transport that remembers what it was given.
-type taker struct {
-	transports.Transport
-	got []string
-}
-
-func (k *taker) Send(packets []*packet.Packet) {
-	for _, q := range packets {
-		b, _ := io.ReadAll(q.Data)
-		k.got = append(k.got, string(b))
-	}
-}
-
-// What the engine sends while no poll is there goes to the next transport.
-func TestHandOver(t *testing.T) {
-	t.Parallel()
-	req := httptest.NewRequest(http.MethodGet, "/socket.io/?EIO=4&transport=polling", nil)
-	p, ok := new(pollingBuilder).New(types.NewHttpContext(httptest.NewRecorder(), req)).(*polling)
-	if !ok {
-		t.Fatal("not ours")
-	}
-	send := func(s string) {
-		p.Send([]*packet.Packet{{Type: packet.MESSAGE, Data: types.NewStringBufferString(s)}})
-	}
-	send("one")
-	p.Send([]*packet.Packet{{Type: packet.NOOP}})
-	k := &taker{Transport: transports.MakeTransport()}
-	p.handOver(k)
-	send("two")
-	if !slices.Equal(k.got, []string{"one", "two"}) {
-		t.Errorf("got %q", k.got)
-	}
-}
-
 // Who pings and never polls lets the answers pile up.
 func TestPongsNobodyTakes(t *testing.T) {
 	t.Parallel()
 	const most = 50
-	p := newPod(t, func(o *Options) { o.AllowEIO3, o.MaxBacklogBytes = true, most*pongBytes+100 }, chat).start()
+	p := newPod(t, func(o *Options) { o.AllowEIO3, o.MaxBacklogBytes = true, most*64+100 }, chat).start()
 	body, err := fetch(http.MethodGet, p.http.URL+"/socket.io/?EIO=3&transport=polling", "")
 	if err != nil {
 		t.Fatal(err)

@@ -49,11 +49,6 @@ func (s *Server) listen(now time.Time) {
 	}
 }
 
-type sentAt struct {
-	id models.MessageID
-	at time.Time
-}
-
 func (r *recent) has(id models.MessageID) bool {
 	_, ok := r.when(id)
 	return ok

@@ -53,8 +53,8 @@ func (s *Server) Reseat(ctx context.Context, users []models.UserID, look func() 
 	x.mu.Lock()
 	now := s.opts.Now()
 	for _, m := range members {
-		moved := m.moved
-		m.moved = nil
+		moved := m.seating.moved
+		m.seating.moved = nil
 		if moved == nil { // it stepped back meanwhile, and looks its chats up anew
 			continue
 		}
@@ -84,11 +84,11 @@ func (x *index) watchMoves(users []models.UserID) (members []*member) {
 		for m := range r.members {
 			switch {
 			case m.user != u: // put into that room from afar
-			case m.entered:
-				m.moved = map[string]struct{}{}
+			case m.seating.entered:
+				m.seating.moved = map[string]struct{}{}
 				members = append(members, m)
 			default:
-				m.stale = true
+				m.seating.stale = true
 			}
 		}
 	}
@@ -107,10 +107,7 @@ func (x *index) reseat(m *member, chats []models.ChatID, moved map[string]struct
 			continue
 		}
 		x.join(m, name, now)
-		if m.seated == nil {
-			m.seated = map[string]map[models.MessageID]struct{}{}
-		}
-		m.seated[name] = map[models.MessageID]struct{}{}
+		m.seating.take(name)
 		seat.ChatID, seat.Taken = id, true
 		seats = append(seats, seat)
 	}
@@ -127,21 +124,61 @@ func (x *index) reseat(m *member, chats []models.ChatID, moved map[string]struct
 	return seats
 }
 
-func (m *member) noteMove(name string) {
-	if m.moved != nil {
-		m.moved[name] = struct{}{}
+// seating is what a member's own joins and leaves have to know of those that
+// the database says it missed.
+type seating struct {
+	// left are the rooms it was told to leave since it was identified and before
+	// it was in.
+	left map[string]struct{}
+	// entered is set by Enter; stale by Reseat for one that may have looked its
+	// chats up while joins and leaves were not heard.
+	entered, stale bool
+	// moved are the rooms it joined or left while Reseat looks; nil otherwise.
+	moved map[string]struct{}
+	// seated are the chats Reseat has put it into, each with what was retold to it
+	// there since; nil again once that is over.
+	seated map[string]map[models.MessageID]struct{}
+}
+
+func (s *seating) joins(name string) {
+	delete(s.left, name)
+	if s.moved != nil {
+		s.moved[name] = struct{}{}
 	}
+}
+
+func (s *seating) leaves(name string, early bool) {
+	if s.moved != nil {
+		s.moved[name] = struct{}{}
+	}
+	if early {
+		if s.left == nil {
+			s.left = map[string]struct{}{}
+		}
+		s.left[name] = struct{}{}
+	}
+	delete(s.seated, name)
+}
+
+func (s *seating) take(name string) {
+	if s.seated == nil {
+		s.seated = map[string]map[models.MessageID]struct{}{}
+	}
+	s.seated[name] = map[models.MessageID]struct{}{}
 }
 
 // Retell sends a message to this pod's sockets in the chat's room. Where it was
 // sent already, those alone get it whom Reseat has put there since.
 func (s *Server) Retell(message models.Message) {
-	p, _ := s.eventPacket(models.NewMessage{Message: message})
-	f := s.frame(p, nil, false)
+	p, _ := s.event(models.NewMessage{Message: message})
+	msg, ok := s.encode(p, false)
+	if !ok || msg.sent == nil {
+		return
+	}
 	x, id := s.index, message.ID
 	x.mu.Lock()
 	now := s.opts.Now()
-	f.identify(id, now, s.opts.Recovery)
+	msg.sent.at = now
 	r := x.rooms[string(message.ChatID)]
 	if r == nil {
 		x.mu.Unlock()
@@ -154,25 +191,25 @@ func (s *Server) Retell(message models.Message) {
 	}
 	var to []*member
 	for m := range r.members {
-		told, seated := m.seated[string(message.ChatID)]
+		told, seated := m.seating.seated[string(message.ChatID)]
 		if known && (!seated || !m.rooms[string(message.ChatID)].After(sent)) {
 			continue // it was there, or was not to hear it
 		}
 		if _, again := told[id]; again {
 			continue
 		}
-		if _, has := m.has[id]; has || message.CreatedAt.Before(m.hasSince) {
-			continue // its client had it on another connection
+		if m.history.brings(message) {
+			continue // on another connection
 		}
 		if seated {
 			told[id] = struct{}{}
 		}
-		if known && len(m.retold) < maxSeen {
-			m.retold = append(m.retold, sentAt{id: id, at: now})
+		if known && len(m.history.retold) < maxSeen {
+			m.history.retold = append(m.history.retold, sentAt{id: id, at: now})
 		}
 		to = append(to, m)
 	}
-	flush, n := queue(f, to, now)
+	flush, n := queue(&msg, to, now)
 	x.mu.Unlock()
 	if known {
 		s.opts.Metrics.Duplicate()
@@ -185,6 +222,6 @@ func (x *index) forgetSeated() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, m := range x.members {
-		m.seated = nil
+		m.seating.seated = nil
 	}
 }

@@ -237,7 +237,7 @@ func TestWhoWasSeatedIsRememberedUntilAllIsHeard(t *testing.T) {
 	seated := func() int {
 		p.s.index.mu.Lock()
 		defer p.s.index.mu.Unlock()
-		return len(p.s.index.members[id].seated)
+		return len(p.s.index.members[id].seating.seated)
 	}
 	idle := func() bool {
 		p.s.resumption.mu.Lock()

@@ -9,13 +9,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/zishang520/socket.io/servers/engine/v3"
-	"github.com/zishang520/socket.io/servers/engine/v3/transports"
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-	"github.com/zishang520/socket.io/v3/pkg/types"
 	"golang.org/x/time/rate"
 
 	"parley/adapters/cluster"
+	"parley/adapters/engineio"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -26,15 +24,15 @@ type Welcome struct {
 	Backlog []models.Event
 	// ExpiresAt is when the connection has to be made anew; zero for never.
 	ExpiresAt time.Time
+
+	later func(context.Context) []models.Event
 }
 
 // Server is this pod's sockets. Its On… methods are called before Start.
 type Server struct {
 	opts    Options
-	io      *sio.Server
-	engine  engine.Server
-	nsp     sio.Namespace
-	adapter *adapter
+	io      *socketio.Server
+	nsp     *socketio.Namespace
 	index   *index
 	crew    crew
 	leavers chan struct{}
@@ -46,12 +44,10 @@ type Server struct {
 
 	onAuthenticate func(context.Context, *Door) (models.Identity, error)
 	onConnect      func(context.Context, *Door) (Welcome, error)
-	onReady        func(context.Context, *Socket)
 	onDisconnect   func(context.Context, models.Departure)
 	onResumed      func(context.Context, time.Time)
 	resumption     resumption
 	reseating      sync.Mutex // one Reseat at a time: each notes what moves meanwhile
-	handlers       map[string]func(context.Context, *Socket, []any) any
 
 	draining atomic.Bool
 	closing  atomic.Bool
@@ -62,13 +58,7 @@ type Server struct {
 	end      context.CancelFunc
 	stopOnce sync.Once
 
-	mu    sync.Mutex
-	links map[string]*link
-
 	deaf deafness
-
-	acksMu sync.Mutex
-	acks   []awaited
 }
 
 // New makes a Server that serves nobody before OnConnect is set.
@@ -78,70 +68,38 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{
-		opts:       opts,
-		index:      newIndex(),
-		leavers:    make(chan struct{}, leaversAtOnce),
-		places:     newPlaces(opts.LetInAtOnce),
-		complaints: rate.Sometimes{Interval: complaintEvery},
-		handlers:   map[string]func(context.Context, *Socket, []any) any{},
-		stop:       make(chan struct{}),
-		heard:      make(chan struct{}),
-		links:      map[string]*link{},
+		opts: opts, index: newIndex(), leavers: make(chan struct{}, leaversAtOnce),
+		places: newPlaces(opts.LetInAtOnce), complaints: rate.Sometimes{Interval: complaintEvery},
+		stop: make(chan struct{}), heard: make(chan struct{}),
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.index.watcher, _ = opts.Bus.(cluster.RoomWatcher)
-	so := sio.DefaultServerOptions()
-	so.SetServeClient(false)
-	so.SetAdapter(&adapterBuilder{server: s})
-	so.SetPingInterval(opts.PingInterval)
-	so.SetPingTimeout(libraryPatience(opts.PingInterval, opts.PingTimeout))
-	// Our own sweep ends connections without a CONNECT: the library's timer would
-	// also end those that wait at the door, after a refusal once more.
-	so.SetConnectTimeout(4 * (opts.ConnectTimeout + 5*time.Second))
-	so.SetMaxHttpBufferSize(opts.MaxPayload)
-	so.SetAllowEIO3(opts.AllowEIO3)
-	so.SetIdleTimeout(2*(opts.PingInterval+opts.PingTimeout) + 10*time.Second)
-	so.SetParser(s.packets())
-	hello := opening{pingTimeout: opts.PingTimeout}
-	so.SetTransports(types.NewSet[transports.TransportCtor](&pollingBuilder{opening: hello}, &websocketBuilder{opening: hello}))
-	so.SetCors(corsOf(opts.CORSOrigins))
-
-	s.io = sio.NewServer(nil, so)
-	s.nsp = s.io.Sockets()
-	s.engine = engine.NewServer(so)
-	// Set after the engine was made, this changes no header; it only lets
-	// WebSockets of any origin in, as Node does: CORS is about what pages may
-	// read, and a WebSocket needs its token whatever page it comes from.
-	s.engine.Opts().SetCors(&types.Cors{Origin: true})
-	_ = s.engine.On("connection", s.onConnection)
-	s.io.Bind(s.engine)
-	s.io.Use(s.admit)
-	_ = s.io.On("connection", s.onSocket)
+	parser := socketio.JSON()
+	if opts.Msgpack {
+		parser = socketio.Msgpack()
+	}
+	s.io, err = socketio.New(socketio.Options{
+		Engine: engineio.Options{
+			PingInterval: opts.PingInterval, PingTimeout: opts.PingTimeout, CloseTimeout: farewell,
+			MaxPayload: opts.MaxPayload, MaxBacklog: opts.MaxBacklogBytes, AllowEIO3: opts.AllowEIO3,
+			CORS: corsOf(opts.CORSOrigins), Metrics: engineMetrics{opts.Metrics}, Now: time.Now,
+		},
+		Parser: parser, ConnectTimeout: opts.ConnectTimeout, MaxEvents: maxEvents,
+		Adapter: func(*socketio.Namespace) socketio.Adapter { return adapter{s} },
+		OnClose: s.onClose, Logger: opts.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.nsp = s.io.Of("/")
+	s.nsp.Use(s.admit)
+	s.nsp.OnConnect(s.welcome)
+	s.nsp.OnLeaving(func(socket *socketio.Socket, reason socketio.Reason) { s.depart(memberOf(socket), reason) })
 	return s, nil
 }
 
-func (s *Server) packets() packets {
-	p := packets{msgpack: s.opts.Msgpack, attached: s.opts.MaxPayload, failed: func(err error) {
-		s.opts.Logger.Error("an event could not be encoded", "err", err)
-	}}
-	if s.opts.Recovery {
-		p.pid = s.index.session
-	}
-	return p
-}
-
-func corsOf(origins []string) *types.Cors {
-	switch {
-	case len(origins) == 0:
-		return nil
-	case len(origins) == 1 && origins[0] == "*":
-		return &types.Cors{Origin: "*"}
-	}
-	allowed := make([]any, len(origins))
-	for i, o := range origins {
-		allowed[i] = o
-	}
-	return &types.Cors{Origin: allowed, Credentials: true}
+func corsOf(origins []string) engineio.CORS {
+	return engineio.CORS{Origins: origins, Credentials: len(origins) > 0 && origins[0] != "*"}
 }
 
 // OnAuthenticate says whose socket it is. It is asked until it has answered, and
@@ -156,9 +114,6 @@ func (s *Server) OnAuthenticate(fn func(ctx context.Context, d *Door) (models.Id
 // and must have left nothing behind.
 func (s *Server) OnConnect(fn func(ctx context.Context, d *Door) (Welcome, error)) { s.onConnect = fn }
 
-// OnReady is called once a socket was sent connect and its backlog.
-func (s *Server) OnReady(fn func(ctx context.Context, socket *Socket)) { s.onReady = fn }
-
 // OnDisconnect is called exactly once for each socket OnConnect let in.
 func (s *Server) OnDisconnect(fn func(ctx context.Context, d models.Departure)) { s.onDisconnect = fn }
 
@@ -169,10 +124,19 @@ func (s *Server) OnResumed(fn func(ctx context.Context, since time.Time)) { s.on
 // On handles an event from clients. Handlers of one socket run one after the
 // other, and may block. What fn returns is sent if the client asked for an ack.
 func (s *Server) On(event string, fn func(ctx context.Context, socket *Socket, args []any) (ack any)) {
-	s.handlers[event] = fn
+	s.nsp.On(event, func(socket *socketio.Socket, e *socketio.Event) {
+		s.guard("event handler", func() {
+			answer := fn(socket.Context(), &memberOf(socket).face, e.Args)
+			if answer == nil {
+				e.Ack()
+				return
+			}
+			e.Ack(answer)
+		})
+	})
 }
 
-// Start starts the bus and the sweeper. It returns once the other pods are heard.
+// Start starts the bus and the upkeep. It returns once the other pods are heard.
 func (s *Server) Start(ctx context.Context) error {
 	if s.onConnect == nil {
 		return errors.New("hub: OnConnect is not set")
@@ -185,7 +149,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("start the bus: %w", err)
 	}
 	close(s.heard)
-	s.crew.run(s.sweep)
+	s.crew.run(s.upkeep)
 	return nil
 }
 
@@ -217,3 +181,28 @@ func (s *Server) guard(what string, fn func()) (ok bool) {
 	fn()
 	return true
 }
+
+// onClose counts the connections that this pod has ended.
+func (s *Server) onClose(session *engineio.Session, reason socketio.Reason) {
+	name, cut := reasonOf(reason)
+	if !cut {
+		return
+	}
+	s.opts.Metrics.Cut(name)
+	level := s.opts.Logger.Warn
+	switch name {
+	case cutTokenExpired, cutShuttingDown, cutIdle, cutReplaced:
+		level = s.opts.Logger.Debug
+	}
+	level("socket cut off", "reason", name, "connection", session.RemoteAddr())
+}
+
+// engineMetrics is what of the engine's is counted here.
+type engineMetrics struct{ m Metrics }
+
+func (engineMetrics) Opened(int, string)            {}
+func (engineMetrics) Upgraded()                     {}
+func (engineMetrics) UpgradeFailed(engineio.Reason) {}
+func (engineMetrics) Closed(engineio.Reason)        {}
+func (engineMetrics) Refused(int)                   {}
+func (e engineMetrics) Panicked()                   { e.m.Panicked() }

@@ -9,7 +9,9 @@ import (
 )
 
 // A client comes back to where it was by two things stock clients keep: the pid
-// their CONNECT was answered with, and the offset (offset.go).
+// their CONNECT was answered with, and the offset, the text that came last in
+// the last event they got. Ours is the id of a new_message, appended to it for
+// clients alone: other pods append their own.
 
 // sessionRoom names whoever holds a session in requests to other pods. Nobody
 // is in a room of that name, so that it shows up nowhere.
@@ -19,10 +21,10 @@ const sessionRoom = "parley:session:"
 // was identified as, and the last message it says it was sent.
 func (d *Door) Resumes() (session models.SessionID, offset string, ok bool) {
 	m := d.m
-	if !m.offsets {
+	if !m.mayReturn() {
 		return "", "", false
 	}
-	auth := m.socket.Handshake().Auth
+	auth, _ := m.socket.Auth().(map[string]any)
 	pid, _ := auth["pid"].(string)
 	offset, _ = auth["offset"].(string)
 	m.server.index.mu.Lock()
@@ -31,6 +33,9 @@ func (d *Door) Resumes() (session models.SessionID, offset string, ok bool) {
 	session, ok = models.ParseSessionID(pid, user, m.server.opts.Now())
 	return session, offset, ok
 }
+
+// mayReturn says whether the client can come back to where it was.
+func (m *member) mayReturn() bool { return m.server.opts.Recovery && m.session.Protocol() != 3 }
 
 // Resume lets the socket go on with the session its client named; the client
 // sees socket.recovered.
@@ -57,19 +62,19 @@ func (s *Server) Part(session models.SessionID, except models.SocketID) {
 // hold makes the session the member's; it needs x.mu.
 func (x *index) hold(m *member, session models.SessionID) {
 	x.release(m)
-	m.session = session
+	m.resume = session
 	x.sessions[session] = append(x.sessions[session], m)
 }
 
 func (x *index) release(m *member) {
-	if m.session == "" {
+	if m.resume == "" {
 		return
 	}
-	holders := slices.DeleteFunc(x.sessions[m.session], func(other *member) bool { return other == m })
+	holders := slices.DeleteFunc(x.sessions[m.resume], func(other *member) bool { return other == m })
 	if len(holders) == 0 {
-		delete(x.sessions, m.session)
+		delete(x.sessions, m.resume)
 	} else {
-		x.sessions[m.session] = holders
+		x.sessions[m.resume] = holders
 	}
 }
 
@@ -79,7 +84,7 @@ func (x *index) holders(sel selection) []*member {
 	spared := func(m *member) bool {
 		return slices.ContainsFunc(sel.except, func(id string) bool {
 			other := x.members[id]
-			return id == m.id || other != nil && other.link == m.link
+			return id == m.id || other != nil && other.session == m.session
 		})
 	}
 	for _, name := range sel.rooms {
@@ -94,14 +99,4 @@ func (x *index) holders(sel selection) []*member {
 		}
 	}
 	return all
-}
-
-// session is the pid the answer to a CONNECT names.
-func (x *index) session(id string) string {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if m := x.members[id]; m != nil {
-		return string(m.session)
-	}
-	return ""
 }

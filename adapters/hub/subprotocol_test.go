@@ -8,32 +8,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// The answers are those of ws 8.18; test/conformance asks it the same.
-func TestSubprotocol(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		fields []string
-		want   string
-		ok     bool
-	}{
-		{nil, "", true},
-		{[]string{"x"}, "x", true},
-		{[]string{"b, a"}, "b", true},
-		{[]string{"b\t,a ", "c"}, "b", true},
-		{[]string{"v1.json~+", "a"}, "v1.json~+", true},
-		{[]string{""}, "", false},
-		{[]string{"a,"}, "", false},
-		{[]string{",a"}, "", false},
-		{[]string{"a", "a"}, "", false},
-		{[]string{"a b"}, "", false},
-		{[]string{"a, b@c"}, "", false},
-		{[]string{"ü"}, "", false},
-	} {
-		if got, ok := subprotocol(tc.fields); got != tc.want || ok != tc.ok {
-			t.Errorf("%q: %q %v", tc.fields, got, ok)
-		}
-	}
-}
+const protocolHeader = "Sec-Websocket-Protocol"
 
 func TestSubprotocolIsAnswered(t *testing.T) {
 	t.Parallel()

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	sio "github.com/zishang520/socket.io/servers/socket/v3"
-
+	"parley/adapters/engineio"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -21,22 +21,30 @@ const (
 	lastRetry  = 2 * time.Second
 	// A pod is behind by milliseconds; one that is further behind has other worries.
 	catchUpPatience = 500 * time.Millisecond
-	// farewell is how long a connection that was cut may take to be gone.
-	farewell       = 2 * time.Second
-	complaintEvery = 10 * time.Second
+	complaintEvery  = 10 * time.Second
 )
 
-func (s *Server) decide(m *member, next func(*sio.ExtendedError)) {
+// admit is the middleware each CONNECT passes.
+func (s *Server) admit(ctx context.Context, socket *socketio.Socket) error {
+	if s.draining.Load() || s.closing.Load() {
+		return turnOut(socket, cutShuttingDown)
+	}
+	m := &member{
+		server: s, socket: socket, session: socket.Session(), id: socket.ID(),
+		rooms: make(map[string]time.Time, 8), gate: &gate{},
+	}
+	m.face.m = m
+	socket.SetData(m)
+	s.index.add(m, s.opts.Now())
 	s.wait(1)
 	defer s.wait(-1)
-	err := s.persist(m)
+	err := s.persist(ctx, m)
 	if err == nil {
-		next(nil)
-		return
+		return nil
 	}
 	reason := cutUnavailable
 	switch {
-	case m.link.ctx.Err() != nil: // gone, and needs no reason from us
+	case ctx.Err() != nil: // gone, and needs no reason from us
 		reason = ""
 	case errors.Is(err, errOutlived):
 		reason = cutTokenExpired
@@ -44,14 +52,11 @@ func (s *Server) decide(m *member, next func(*sio.ExtendedError)) {
 		reason = cutShuttingDown
 	case !ours(err):
 		s.index.remove(m)
-		m.dismiss()
-		s.refuse(next, err)
-		return
+		return s.refused(err)
 	}
-	s.depart(m) // one that was let in and cannot be welcomed
+	s.depart(m, engineio.Reason(reason)) // one that was let in and cannot be welcomed
 	s.index.remove(m)
-	m.dismiss()
-	s.turnOut(m.link, reason, next)
+	return turnOut(socket, reason)
 }
 
 func (s *Server) wait(change int) {
@@ -60,20 +65,12 @@ func (s *Server) wait(change int) {
 }
 
 // turnOut closes the connection of a socket that is not let in, without a word
-// that its client would take for the last.
-func (s *Server) turnOut(l *link, reason string, next func(*sio.ExtendedError)) {
+// that its client would take for the last: nobody is there to hear the refusal.
+func turnOut(socket *socketio.Socket, reason string) error {
 	if reason != "" {
-		l.condemn(reason)
+		socket.Session().Abort(engineio.Reason(reason))
 	}
-	l.end()
-	patience := time.NewTimer(farewell)
-	defer patience.Stop()
-	select {
-	case <-l.ctx.Done():
-		// The library forgets the socket and, as nobody is there, says nothing.
-		next(sio.NewExtendedError("the connection is closed", map[string]any{}))
-	case <-patience.C: // told now, the library might still say it
-	}
+	return &socketio.Refusal{Message: "the connection is closed"}
 }
 
 var (
@@ -96,9 +93,9 @@ func ours(err error) bool {
 
 // persist tries to let the socket in until it is, or is refused, or its time is
 // up. A try that fails leaves the socket as it came.
-func (s *Server) persist(m *member) error {
+func (s *Server) persist(gone context.Context, m *member) error {
 	came := s.opts.Now()
-	ctx, cancel := context.WithTimeout(m.ctx, s.opts.ConnectTimeout)
+	ctx, cancel := context.WithTimeout(gone, s.opts.ConnectTimeout)
 	defer cancel()
 	d := &Door{m: m}
 	pause := firstRetry
@@ -112,7 +109,7 @@ func (s *Server) persist(m *member) error {
 			// As for one that is inside: its client comes back, with a new token.
 			return &models.Error{Code: models.CodeTokenExpired, Message: "the token has expired", Err: errOutlived}
 		}
-		if m.ctx.Err() != nil {
+		if gone.Err() != nil {
 			return err
 		}
 		s.opts.Metrics.NotLetIn(reasonFor(err))
@@ -163,11 +160,13 @@ func (s *Server) try(ctx context.Context, d *Door) error {
 	ctx, cancel := context.WithTimeout(ctx, s.opts.HandshakeTimeout)
 	defer cancel()
 	var welcome Welcome
+	d.later = nil
 	var err error = models.Internal(errors.New("panic in OnConnect"))
 	s.guard("OnConnect", func() { welcome, err = s.onConnect(ctx, d) })
 	if err != nil {
 		return named(err)
 	}
+	welcome.later = d.later
 	if !s.letIn(d.m, welcome) {
 		return models.Internal(errCondemned)
 	}

@@ -1,0 +1,115 @@
+package hub
+
+import (
+	"slices"
+	"time"
+
+	"parley/adapters/engineio"
+	"parley/adapters/js"
+	"parley/adapters/socketio"
+	"parley/models"
+)
+
+// message is an event on its way to any number of this pod's sockets: encoded
+// once, and the same frames for all.
+type message struct {
+	frames   []*engineio.Frame
+	size     int // bytes
+	volatile bool
+	// sent is what a new_message is known by afterwards; nil for other events.
+	sent *sentAt
+	// marked are the frames of a new_message with its offset behind them.
+	marked []*engineio.Frame
+}
+
+// A client that comes back says how far it got by its offset: stock clients keep
+// the text that ends the last event they were sent, whether or not anybody
+// listens to it. Ours is an event of its own behind a new_message, so that the
+// message is what its readers expect, one object. Who is cut off before the
+// offset is sent that one message again.
+const offsetEvent = "parley:offset"
+
+// to is what of the message goes to m: with its offset, if its client can come
+// back.
+func (m *message) to(who *member) []*engineio.Frame {
+	if m.marked != nil && who.mayReturn() {
+		return m.marked
+	}
+	return m.frames
+}
+
+// encode spells the event; ok is false where that cannot be done, which is
+// logged.
+func (s *Server) encode(p socketio.Packet, volatile bool) (m message, ok bool) {
+	p.Nsp = "/"
+	frames, err := s.nsp.Encode(p)
+	if err != nil {
+		s.opts.Logger.Error("an event could not be encoded", "err", err)
+		return message{}, false
+	}
+	m = message{frames: frames, volatile: volatile}
+	for _, f := range frames {
+		m.size += f.Size()
+	}
+	if id := s.messageID(p); id != "" {
+		m.sent = &sentAt{id: id}
+		frames[len(frames)-1].WithTag(m.sent)
+		if offset := s.offset(id); offset != nil {
+			m.marked = append(slices.Clip(frames), offset)
+			m.size += offset.Size()
+		}
+	}
+	return m, true
+}
+
+// offset is the packet by which a client is told how far it got; nil where
+// clients cannot come back.
+func (s *Server) offset(id models.MessageID) *engineio.Frame {
+	if !s.opts.Recovery {
+		return nil
+	}
+	frames, err := s.nsp.Encode(socketio.Packet{Type: socketio.TypeEvent, Data: []any{offsetEvent, string(id)}})
+	if err != nil || len(frames) != 1 {
+		return nil // cannot be: two texts
+	}
+	return frames[0].AsNote()
+}
+
+// event is the packet of one of Parley's own events.
+func (s *Server) event(ev models.Event) (p socketio.Packet, volatile bool) {
+	name, payload := s.opts.Encode(ev)
+	payload, err := js.Of(payload) // once for all who are to read it
+	if err != nil {
+		s.opts.Logger.Error("an event could not be encoded", "event", name, "err", err)
+	}
+	// That somebody still types may be lost; that they stopped may not.
+	typing, ok := ev.(models.Typing)
+	return socketio.Packet{Type: socketio.TypeEvent, Data: []any{name, payload}}, ok && typing.IsTyping
+}
+
+func (s *Server) messageID(p socketio.Packet) models.MessageID {
+	args, ok := p.Data.([]any)
+	if !ok || len(args) < 2 || p.ID != nil {
+		return ""
+	}
+	name, ok := args[0].(string)
+	if !ok {
+		return ""
+	}
+	first := args[1]
+	if fields, ok := js.Fields(first); ok {
+		first = fields
+	}
+	id, ok := s.opts.MessageID(name, slices.Concat([]any{first}, args[2:]))
+	if !ok {
+		return ""
+	}
+	return id
+}
+
+// sentAt is a new_message and when it was sent; of one of a backlog, when it was
+// made. What a client was not sent it has to be given again from then on.
+type sentAt struct {
+	id models.MessageID
+	at time.Time
+}

@@ -1,0 +1,55 @@
+package hub
+
+import "time"
+
+// upkeep does, again and again, what is due by the clock.
+func (s *Server) upkeep() {
+	ticker := time.NewTicker(min(time.Second, s.opts.PingInterval/2))
+	defer ticker.Stop()
+	var pruned time.Time
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-ticker.C:
+		}
+		now := s.opts.Now()
+		s.listen(now)
+		s.expire(now)
+		s.resumption.tidy(s)
+		if now.Sub(pruned) >= s.opts.RememberFor {
+			s.pruneRecent(now)
+			pruned = now
+		}
+	}
+}
+
+// expire cuts off those whose token has expired, and lets members forget.
+func (s *Server) expire(now time.Time) {
+	var late []*member
+	s.index.mu.Lock()
+	for _, m := range s.index.members {
+		if !m.expires.IsZero() && !m.expires.After(now) {
+			late = append(late, m)
+			continue
+		}
+		m.history.forget(now)
+		if m.history.brought != nil && now.Sub(m.rooms[m.id]) > s.opts.RememberFor {
+			m.history.brought = nil
+		}
+	}
+	s.index.mu.Unlock()
+	for _, m := range late {
+		m.cut(cutTokenExpired)
+	}
+}
+
+// pruneRecent lets go of what quiet rooms remember.
+func (s *Server) pruneRecent(now time.Time) {
+	horizon := s.horizon(now)
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
+	for _, r := range s.index.rooms {
+		r.recent.expire(horizon)
+	}
+}
