@@ -84,6 +84,11 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		}
 	}
 	s.Metrics.MessagesReplayed(len(missed))
+	if !recovering && arrival.Ours > 0 {
+		door.Later(func(ctx context.Context) []models.Event {
+			return s.fromTheDead(ctx, user, socket, ids, arrival.Ours, missed)
+		})
+	}
 	if others == 0 && len(ids) > 0 {
 		s.Hub.Emit(models.Audience{Chats: ids, ExceptUsers: []models.UserID{user}}, models.UserOnline{UserID: user})
 	}

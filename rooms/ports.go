@@ -128,6 +128,10 @@ type Hub interface {
 	// Part cuts off, on every pod, the sockets that hold the session, but for one.
 	// It waits for nobody.
 	Part(session models.SessionID, except models.SocketID)
+	// Probe asks the user's sockets, but for one, on every pod, whether they are
+	// alive, and ends those that do not say so within moments. It is true, at once,
+	// where so many of this pod's have; else it returns when all pods are done.
+	Probe(ctx context.Context, user models.UserID, except models.SocketID, others int) (alive bool)
 	// InRoom says whether a socket of this pod is in the chat's room.
 	InRoom(socket models.SocketID, chat models.ChatID) bool
 }
@@ -153,6 +157,9 @@ type Door interface {
 	// Has says what its client has already: all messages from before since, and
 	// these. They are not told again once pods that were not heard are.
 	Has(since time.Time, messages []models.MessageID)
+	// Later is asked for more of the backlog once the client is told connect; what
+	// is sent to its rooms meanwhile waits for that.
+	Later(func(context.Context) []models.Event)
 	// Aside runs what only waits for somebody, while others are let in.
 	Aside(ctx context.Context, wait func() error) error
 	// Keep holds what the next try to let the same socket in has to know of this

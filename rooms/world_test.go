@@ -20,8 +20,9 @@ import (
 // clock that moves only when told. What is real about MongoDB, Redis and
 // Socket.IO is tested in the adapters and end to end; here it is the decisions.
 type world struct {
-	t   *testing.T
-	svc *Service
+	probe func(models.UserID, models.SocketID) int // what Probe finds; nil for all alive
+	t     *testing.T
+	svc   *Service
 
 	mu       sync.Mutex
 	clock    time.Time
@@ -154,9 +155,11 @@ type door struct {
 	offset  string
 	resumed bool
 	kept    any // by an earlier try
+	later   func(context.Context) []models.Event
 }
 
 func (d *door) Has(time.Time, []models.MessageID)                {}
+func (d *door) Later(fn func(context.Context) []models.Event)    { d.later = fn }
 func (d *door) Keep(v any)                                       { d.kept = v }
 func (d *door) Kept() any                                        { return d.kept }
 func (d *door) Aside(_ context.Context, wait func() error) error { return wait() }
@@ -522,6 +525,11 @@ func (h hub) Handed(context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.handed = len(h.emitted)
+}
+
+// Probe asks nobody, unless the test says what it finds.
+func (h hub) Probe(_ context.Context, user models.UserID, except models.SocketID, others int) bool {
+	return h.probe == nil || h.probe(user, except) >= others
 }
 
 func (h hub) EmitLocal(to models.Audience, e models.Event) { h.Emit(to, e) }

@@ -1,0 +1,45 @@
+package rooms
+
+import (
+	"context"
+	"slices"
+
+	"parley/models"
+)
+
+// fromTheDead is for a client that comes beside other sockets of its user and
+// cannot say what it had: it may be the page of one of them, loaded again or
+// back from a broken connection that nobody has noticed. So the others are asked
+// whether they are alive. Of one that is not it is noted, as it goes, what it
+// had; the newcomer is sent the rest. Beside those that answer it is a further
+// device, which missed nothing.
+func (s *Service) fromTheDead(ctx context.Context, user models.UserID, socket models.SocketID, chats []models.ChatID, others int, given []models.Message) []models.Event {
+	if s.Limits.Replay == 0 || s.Hub.Probe(ctx, user, socket, others) {
+		return nil
+	}
+	left, found, err := s.awaitParting(ctx, user)
+	if err != nil || !found {
+		return nil // they live on other pods, or those are slow: what was missed is in the history
+	}
+	missed, _, err := s.missed(ctx, chats, left.Since.Add(-Slack), left.Seen)
+	if err != nil {
+		s.Logger.Warn("what a dead connection missed was not looked up", "user", user, "error", err)
+		s.Metrics.Dropped("dead_connection")
+		return nil
+	}
+	had := slices.Concat(left.Seen, recent(missed, s.now()))
+	s.mu.Lock()
+	if w, ok := s.welcomes[socket]; ok {
+		w.absence, w.known = left, append(slices.Clip(w.known), had...)
+		s.welcomes[socket] = w
+	}
+	s.mu.Unlock()
+	var events []models.Event
+	for _, m := range missed {
+		if !slices.ContainsFunc(given, func(g models.Message) bool { return g.ID == m.ID }) {
+			events = append(events, models.NewMessage{Message: m})
+		}
+	}
+	s.Metrics.MessagesReplayed(len(events))
+	return events
+}

@@ -1,0 +1,69 @@
+package rooms
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"parley/models"
+)
+
+// Who comes beside a connection that turns out to be dead is sent what went into
+// it, once; beside one that is alive, nothing.
+func TestBesideADeadConnection(t *testing.T) {
+	for name, tc := range map[string]struct {
+		dead bool
+		want []string
+	}{"dead": {true, []string{"into the dead one"}}, "alive": {false, nil}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			chat := w.chat("ann", "bob")
+			w.connect("bob", "old")
+			w.advance(time.Hour)
+			seen := w.send("ann", chat, "seen")
+			heard := w.now()
+			w.advance(time.Second)
+			w.send("ann", chat, "into the dead one")
+			w.advance(5 * time.Second)
+			asked := 0
+			w.probe = func(user models.UserID, except models.SocketID) int {
+				asked++
+				if user != "bob" || except != "new" {
+					t.Errorf("asked for %s but %s", user, except)
+				}
+				if !tc.dead {
+					return 1
+				}
+				w.svc.Disconnect(context.Background(), models.Departure{
+					UserID: "bob", SocketID: "old", At: heard, Welcomed: true, Seen: []models.MessageID{seen.ID}, Reason: "ping timeout",
+				})
+				return 0
+			}
+			d := &door{id: "new"}
+			backlog, err := w.svc.Connect(context.Background(), "bob", d)
+			if err != nil || len(backlog) != 0 || asked != 0 || d.later == nil {
+				t.Fatalf("connect waited: %v %v, asked %d times", texts(backlog), err, asked)
+			}
+			same(t, "later", texts(d.later(context.Background())), tc.want...)
+			if tc.dead { // of a page that was never heard of nothing is believed
+				w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "new", At: heard, Welcomed: true, Reason: "ping timeout"})
+				same(t, "the next page", w.connect("bob", "next"), "into the dead one")
+			}
+		})
+	}
+}
+
+// Who can say what it had is not in need of it, and the first of all has nobody
+// to ask.
+func TestNobodyIsAskedForNothing(t *testing.T) {
+	w := newWorld(t)
+	w.chat("ann", "bob")
+	first := &door{id: "first"}
+	if _, err := w.svc.Connect(context.Background(), "bob", first); err != nil || first.later != nil {
+		t.Error("the first asks", err)
+	}
+	back := &door{id: "back", session: models.NewSessionID("bob", w.now())}
+	if _, err := w.svc.Connect(context.Background(), "bob", back); err != nil || back.later != nil {
+		t.Error("one that goes on with its session asks", err)
+	}
+}
