@@ -39,5 +39,5 @@ lint: ## Check style and the import rules of ARCHITECTURE.md
 fmt: ## Format the Go code
 	gofmt -w $$(git ls-files '*.go')
 
-bench: setup ## Measure against a Node server of the same flow and the raw floor
+bench: setup ## Measure beside Node, uWebSockets.js, the stock Go library and the raw floor
 	@./scripts/bench.sh

@@ -1,9 +1,19 @@
 #!/usr/bin/env bash
-# Measures a release build against a Node server of the same flow and a bare
-# WebSocket server, in one run: the ratios count, not the numbers.
+# Measures Parley and its engine beside others in one run: the ratios count, not
+# the numbers. Prints a table; a full run also puts it into docs/BENCHMARKS.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-go build -trimpath -o bin/parley ./cmd/parley
-go build -o bin/mongod ./test/cmd/mongod
-export PARLEY_BIN=$PWD/bin/parley MONGOD_BIN=$PWD/bin/mongod
-exec node test/bench/run.mjs "$@"
+mkdir -p bin/bench
+CGO_ENABLED=0 go build -tags noembed -o bin/bench/parley ./cmd/parley # without the embedded databases, as in production
+go build -o bin/bench/ ./test/bench/load ./test/bench/engine ./test/bench/floor ./test/bench/fastmongo
+(cd test/bench/stock && go build -o ../../../bin/bench/stock .)
+
+# As setup.sh does for what tests need.
+stamp=test/bench/node_modules/.parley-lock
+if ! cmp -s test/bench/package-lock.json "$stamp"; then
+  echo "bench: installing the npm packages of test/bench" >&2
+  (cd test/bench && npm ci --no-audit --no-fund --loglevel=error)
+  cp test/bench/package-lock.json "$stamp"
+fi
+export PARLEY_BIN=$PWD/bin/bench/parley
+exec node test/bench/run.mjs

@@ -1,10 +1,8 @@
-// Command floor is the least a server can do to pass on what it hears from
-// Redis: it knows rooms, WebSocket frames and nothing else. No Socket.IO, no
-// acknowledgements, no bounds, no books. What Parley costs beyond it is the
-// price of being Socket.IO.
-//
-// GET /?rooms=a,b joins; whatever is published on floor#ROOM is written to the
-// room's sockets as one text frame. It ends when stdin is closed.
+// Command floor is as little as a Go program can do and still pass for a
+// Socket.IO server: a goroutine a socket, one prepared frame, one blocking
+// write system call a recipient, a timer a socket for pings. No namespaces, no
+// acknowledgements, no queues, no checks; one client that does not read stops
+// it. What an engine costs beyond it is the price of being an engine.
 package main
 
 import (
@@ -12,150 +10,171 @@ import (
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
-	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-const prefix = "floor#"
-
 type floor struct {
-	mu    sync.Mutex
-	rooms map[string][]net.Conn
+	sockets atomic.Int64
+	mu      sync.RWMutex
+	rooms   map[string][]net.Conn
 }
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: floor REDIS-ADDRESS")
-		os.Exit(2)
-	}
-	if err := run(os.Args[1]); err != nil {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
 		os.Exit(1)
 	}
-}
-
-func run(redis string) error {
+	fmt.Println("http://" + listener.Addr().String())
 	f := &floor{rooms: map[string][]net.Conn{}}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	conn, err := net.Dial("tcp", redis)
-	if err != nil {
-		return err
-	}
-	ended := make(chan error, 3)
-	go func() { ended <- f.listen(conn) }()
-	server := &http.Server{Handler: http.HandlerFunc(f.join), ReadHeaderTimeout: 10 * time.Second}
-	go func() { ended <- server.Serve(listener) }()
-	go func() {
-		_, err := io.Copy(io.Discard, os.Stdin)
-		ended <- err
-	}()
-	fmt.Printf("{\"msg\":\"listening\",\"url\":\"http://%s\"}\n", listener.Addr())
-	return <-ended
-}
-
-// join upgrades the connection and puts it into its rooms for good.
-func (f *floor) join(w http.ResponseWriter, r *http.Request) {
-	sum := sha1.Sum([]byte(r.Header.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	_, err = fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-		base64.StdEncoding.EncodeToString(sum[:]))
-	if err != nil {
-		_ = conn.Close()
-		return
-	}
-	f.mu.Lock()
-	for room := range strings.SplitSeq(r.URL.Query().Get("rooms"), ",") {
-		f.rooms[room] = append(f.rooms[room], conn)
-	}
-	f.mu.Unlock()
-	_, _ = io.Copy(io.Discard, conn) // until the client goes
-}
-
-// listen hands on what is published until Redis goes.
-func (f *floor) listen(conn net.Conn) error {
-	if _, err := io.WriteString(conn, "PSUBSCRIBE "+prefix+"*\r\n"); err != nil {
-		return err
-	}
-	in := bufio.NewReaderSize(conn, 64<<10)
 	for {
-		parts, err := readArray(in)
+		conn, err := listener.Accept()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "floor:", err)
+			os.Exit(1)
+		}
+		go f.serve(conn)
+	}
+}
+
+const pingInterval = 25 * time.Second
+
+// serve is a client's whole life. Whatever it does wrong ends it.
+func (f *floor) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	in := bufio.NewReaderSize(conn, 512)
+	key, err := request(in)
+	if err != nil {
+		return
+	}
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	hello := fmt.Appendf(nil, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
+		base64.StdEncoding.EncodeToString(sum[:]))
+	id := f.sockets.Add(1)
+	hello = append(hello, frame(fmt.Appendf(nil, `0{"sid":"e%d","upgrades":[],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}`, id))...)
+	if _, err := conn.Write(hello); err != nil {
+		return
+	}
+	ping := frame([]byte("2"))
+	var timer *time.Timer
+	timer = time.AfterFunc(pingInterval, func() {
+		if _, err := conn.Write(ping); err == nil {
+			timer.Reset(pingInterval)
+		}
+	})
+	defer timer.Stop()
+	for {
+		text, err := read(in)
+		if err != nil {
+			return
+		}
+		if err := f.packet(conn, id, text); err != nil {
+			return
+		}
+	}
+}
+
+// request reads the head of a request for its key.
+func request(in *bufio.Reader) (key string, err error) {
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil || line == "\r\n" {
+			return key, err
+		}
+		if name, value, ok := strings.Cut(line, ":"); ok && strings.EqualFold(name, "Sec-WebSocket-Key") {
+			key = strings.TrimSpace(value)
+		}
+	}
+}
+
+// read reads one masked frame of a client, of less than 64 KiB.
+func read(in *bufio.Reader) ([]byte, error) {
+	var head [8]byte
+	if _, err := io.ReadFull(in, head[:2]); err != nil {
+		return nil, err
+	}
+	size := int(head[1] & 0x7f)
+	if size == 126 {
+		if _, err := io.ReadFull(in, head[:2]); err != nil {
+			return nil, err
+		}
+		size = int(binary.BigEndian.Uint16(head[:]))
+	}
+	b := make([]byte, 4+size)
+	if _, err := io.ReadFull(in, b); err != nil {
+		return nil, err
+	}
+	mask, b := b[:4], b[4:]
+	for i := range b {
+		b[i] ^= mask[i&3]
+	}
+	return b, nil
+}
+
+func frame(text []byte) []byte {
+	b := []byte{0x81}
+	if n := len(text); n < 126 {
+		b = append(b, byte(n))
+	} else {
+		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+	}
+	return append(b, text...)
+}
+
+// packet takes CONNECT, which joins rooms, and bench, which sends to one.
+func (f *floor) packet(conn net.Conn, id int64, text []byte) error {
+	if auth, ok := strings.CutPrefix(string(text), "40"); ok {
+		var a struct{ Rooms []string }
+		if err := json.Unmarshal([]byte(auth), &a); err != nil {
+			return err
+		}
+		f.mu.Lock()
+		for _, r := range a.Rooms {
+			f.rooms[r] = append(f.rooms[r], conn)
+		}
+		f.mu.Unlock()
+		_, err := conn.Write(frame(fmt.Appendf(nil, `40{"sid":"s%d"}`, id)))
+		return err
+	}
+	if args, ok := strings.CutPrefix(string(text), `42["bench",`); ok {
+		return f.bench([]byte(strings.TrimSuffix(args, "]")))
+	}
+	return nil
+}
+
+func (f *floor) bench(args []byte) error {
+	var order struct {
+		Room        string
+		N, Size, ID int
+	}
+	if err := json.Unmarshal(args, &order); err != nil {
+		return err
+	}
+	for i := range order.N {
+		message := struct {
+			ID   int    `json:"id"`
+			I    int    `json:"i"`
+			Room string `json:"room"`
+			Text string `json:"text"`
+		}{order.ID, i, order.Room, strings.Repeat("x", order.Size)}
+		text, err := json.Marshal(message)
 		if err != nil {
 			return err
 		}
-		if len(parts) == 4 && string(parts[0]) == "pmessage" {
-			f.broadcast(strings.TrimPrefix(string(parts[2]), prefix), parts[3])
+		out := frame(fmt.Appendf(nil, `42["new_message",%s]`, text))
+		f.mu.RLock()
+		for _, c := range f.rooms[order.Room] {
+			_, _ = c.Write(out) // who has left is not this program's business
 		}
+		f.mu.RUnlock()
 	}
-}
-
-func (f *floor) broadcast(room string, payload []byte) {
-	frame := []byte{0x81}
-	switch n := len(payload); {
-	case n < 126:
-		frame = append(frame, byte(n))
-	case n < 1<<16:
-		frame = binary.BigEndian.AppendUint16(append(frame, 126), uint16(n))
-	default:
-		frame = binary.BigEndian.AppendUint64(append(frame, 127), uint64(n))
-	}
-	frame = append(frame, payload...)
-	f.mu.Lock()
-	conns := f.rooms[room]
-	f.mu.Unlock()
-	for _, c := range conns {
-		_, _ = c.Write(frame) // a client that left is not this program's business
-	}
-}
-
-// readArray reads one RESP array of bulk strings and integers.
-func readArray(in *bufio.Reader) ([][]byte, error) {
-	n, err := readLength(in, '*')
-	if err != nil {
-		return nil, err
-	}
-	parts := make([][]byte, n)
-	for i := range parts {
-		kind, err := in.Peek(1)
-		if err != nil {
-			return nil, err
-		}
-		size, err := readLength(in, kind[0])
-		if err != nil {
-			return nil, err
-		}
-		if kind[0] == ':' {
-			continue
-		}
-		parts[i] = make([]byte, size+2)
-		if _, err := io.ReadFull(in, parts[i]); err != nil {
-			return nil, err
-		}
-		parts[i] = parts[i][:size]
-	}
-	return parts, nil
-}
-
-func readLength(in *bufio.Reader, kind byte) (int, error) {
-	line, err := in.ReadString('\n')
-	if err != nil {
-		return 0, err
-	}
-	if line[0] != kind {
-		return 0, fmt.Errorf("unexpected reply %q", line)
-	}
-	return strconv.Atoi(strings.TrimSpace(line[1:]))
+	return nil
 }
