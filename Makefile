@@ -23,9 +23,11 @@ test: setup lint unit fuzz e2e ## Test everything: linters, units with -race, de
 setup:
 	@./scripts/setup.sh
 
+# The last measures memory, which the race detector uses itself.
 unit:
 	go vet -tags noembed ./...
 	go test -race -shuffle=on -timeout 15m ./...
+	go test -run 'Allocation|Idle|Churn' ./adapters/engineio ./adapters/hub
 
 fuzz:
 	@./scripts/fuzz.sh
