@@ -13,9 +13,17 @@ type Memory struct {
 	all   map[*Socket]struct{}
 }
 
+// room has its members in a row, so that a broadcast walks through memory in
+// order; a member knows where it stands.
 type room struct {
 	name    string
-	members map[*Socket]struct{}
+	members []*Socket
+}
+
+// seat is a socket's place in a room.
+type seat struct {
+	room *room
+	at   int
 }
 
 // NewMemory makes one; it serves one namespace.
@@ -34,15 +42,16 @@ func (m *Memory) enter(s *Socket, rooms []string) {
 	}
 	m.all[s] = struct{}{}
 	for _, name := range rooms {
+		if s.seatIn(name) >= 0 {
+			continue
+		}
 		r := m.rooms[name]
 		if r == nil {
-			r = &room{name: name, members: make(map[*Socket]struct{}, 1)}
+			r = &room{name: name}
 			m.rooms[name] = r
 		}
-		if _, in := r.members[s]; !in {
-			r.members[s] = struct{}{}
-			s.seats = append(s.seats, r)
-		}
+		s.seats = append(s.seats, seat{room: r, at: len(r.members)})
+		r.members = append(r.members, s)
 	}
 }
 
@@ -55,18 +64,25 @@ func (m *Memory) Exit(s *Socket, rooms ...string) {
 
 func (m *Memory) exit(s *Socket, rooms []string) {
 	for _, name := range rooms {
-		i := slices.IndexFunc(s.seats, func(r *room) bool { return r.name == name })
-		if i < 0 {
-			continue
+		if i := s.seatIn(name); i >= 0 {
+			m.vacate(s.seats[i])
+			s.seats = slices.Delete(s.seats, i, i+1)
 		}
-		m.vacate(s, s.seats[i])
-		s.seats = slices.Delete(s.seats, i, i+1)
 	}
 }
 
-func (m *Memory) vacate(s *Socket, r *room) {
-	delete(r.members, s)
-	if len(r.members) == 0 {
+// seatIn is where among its seats that in the room is, or -1.
+func (s *Socket) seatIn(name string) int {
+	return slices.IndexFunc(s.seats, func(t seat) bool { return t.room.name == name })
+}
+
+// vacate gives the place to the last in the row.
+func (m *Memory) vacate(t seat) {
+	r, last := t.room, len(t.room.members)-1
+	moved := r.members[last]
+	r.members[t.at], r.members[last] = moved, nil
+	moved.seats[moved.seatIn(r.name)].at = t.at
+	if r.members = r.members[:last]; last == 0 {
 		delete(m.rooms, r.name)
 	}
 }
@@ -75,8 +91,8 @@ func (m *Memory) vacate(s *Socket, r *room) {
 func (m *Memory) Gone(s *Socket) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, r := range s.seats {
-		m.vacate(s, r)
+	for _, t := range s.seats {
+		m.vacate(t)
 	}
 	s.seats = nil
 	delete(m.all, s)
@@ -92,63 +108,86 @@ func (m *Memory) RoomsOf(s *Socket) []string {
 // rooms needs the adapter's mu.
 func (s *Socket) rooms() []string {
 	names := make([]string, len(s.seats))
-	for i, r := range s.seats {
-		names[i] = r.name
+	for i, t := range s.seats {
+		names[i] = t.room.name
 	}
 	return names
 }
 
-// pick returns the selected sockets, each once; it needs m.mu.
-func (m *Memory) pick(to Audience) []*Socket {
+// pick appends the selected sockets to picked, each once; it needs m.mu.
+func (m *Memory) pick(to Audience, picked []*Socket) []*Socket {
+	if len(to.Rooms) == 1 && len(to.Except) == 0 {
+		if r := m.rooms[to.Rooms[0]]; r != nil {
+			for _, s := range r.members {
+				if s.open.Load() {
+					picked = append(picked, s)
+				}
+			}
+		}
+		return picked
+	}
 	out := map[*Socket]struct{}{}
 	for _, name := range to.Except {
 		if r := m.rooms[name]; r != nil {
-			for s := range r.members {
+			for _, s := range r.members {
 				out[s] = struct{}{}
 			}
 		}
 	}
-	var picked []*Socket
-	take := func(members map[*Socket]struct{}) {
-		for s := range members {
-			if _, no := out[s]; no || !s.open.Load() {
-				continue
-			}
-			if len(to.Rooms) > 1 {
-				out[s] = struct{}{} // once is enough
-			}
+	take := func(s *Socket) {
+		if _, no := out[s]; !no && s.open.Load() {
+			out[s] = struct{}{} // once is enough
 			picked = append(picked, s)
 		}
 	}
 	if len(to.Rooms) == 0 {
-		take(m.all)
-		return picked
+		for s := range m.all {
+			take(s)
+		}
 	}
 	for _, name := range to.Rooms {
 		if r := m.rooms[name]; r != nil {
-			take(r.members)
+			for _, s := range r.members {
+				take(s)
+			}
 		}
 	}
 	return picked
 }
+
+// recipients are slices of those a broadcast goes to, used again and again.
+var recipients = sync.Pool{New: func() any { return new([]*Socket) }}
 
 // Broadcast sends to the selected sockets. All queues are filled under one lock,
 // so that everybody sees concurrent broadcasts in one order.
 func (m *Memory) Broadcast(p Packet, to Audience, flags Flags) { m.broadcast(p, to, flags, nil) }
 
 func (m *Memory) broadcast(p Packet, to Audience, flags Flags, each func(*Socket)) int {
+	room, _ := recipients.Get().(*[]*Socket)
 	m.mu.Lock()
-	picked := m.pick(to)
+	picked := m.pick(to, (*room)[:0])
+	m.push(picked, p, flags, each)
+	m.mu.Unlock()
+	for _, s := range picked {
+		s.Flush()
+	}
+	n := len(picked)
+	clear(picked)
+	*room = picked[:0]
+	recipients.Put(room)
+	return n
+}
+
+// push needs m.mu.
+func (m *Memory) push(picked []*Socket, p Packet, flags Flags, each func(*Socket)) {
 	if len(picked) == 0 {
-		m.mu.Unlock()
-		return 0
+		return
 	}
 	nsp := picked[0].nsp
 	frames, err := nsp.Encode(p)
 	if err != nil {
-		m.mu.Unlock()
 		nsp.server.opts.Logger.Error("a packet could not be encoded", "type", p.Type, "err", err)
-		return 0
+		return
 	}
 	for _, s := range picked {
 		if each != nil {
@@ -158,11 +197,6 @@ func (m *Memory) broadcast(p Packet, to Audience, flags Flags, each func(*Socket
 			s.conn.session.Push(frames...)
 		}
 	}
-	m.mu.Unlock()
-	for _, s := range picked {
-		s.Flush()
-	}
-	return len(picked)
 }
 
 // BroadcastWithAck sends to the selected sockets and hands on their answers.
@@ -184,7 +218,7 @@ func (m *Memory) BroadcastWithAck(p Packet, to Audience, flags Flags, clients fu
 func (m *Memory) Join(to Audience, rooms []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, s := range m.pick(to) {
+	for _, s := range m.pick(to, nil) {
 		m.enter(s, rooms)
 	}
 }
@@ -193,7 +227,7 @@ func (m *Memory) Join(to Audience, rooms []string) {
 func (m *Memory) Leave(to Audience, rooms []string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, s := range m.pick(to) {
+	for _, s := range m.pick(to, nil) {
 		m.exit(s, rooms)
 	}
 }
@@ -201,7 +235,7 @@ func (m *Memory) Leave(to Audience, rooms []string) {
 // Disconnect disconnects the selected sockets.
 func (m *Memory) Disconnect(to Audience, closeTransport bool) {
 	m.mu.Lock()
-	picked := m.pick(to)
+	picked := m.pick(to, nil)
 	m.mu.Unlock()
 	for _, s := range picked {
 		s.Disconnect(closeTransport)
@@ -212,7 +246,7 @@ func (m *Memory) Disconnect(to Audience, closeTransport bool) {
 func (m *Memory) Fetch(_ context.Context, to Audience) ([]Remote, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	picked := m.pick(to)
+	picked := m.pick(to, nil)
 	all := make([]Remote, len(picked))
 	for i, s := range picked {
 		all[i] = Remote{ID: s.id, Rooms: s.rooms(), Data: s.Data()}

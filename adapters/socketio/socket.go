@@ -45,7 +45,7 @@ type Socket struct {
 	jobs    []func()
 	working bool
 
-	seats []*room // guarded by the memory adapter's mu
+	seats []seat // guarded by the memory adapter's mu
 }
 
 func newSocket(n *Namespace, c *conn, auth any) *Socket {
