@@ -33,7 +33,9 @@ func (l *local) Disconnect(opts cluster.Options, closeTransport bool) {
 }
 
 func (l *local) Sockets(opts cluster.Options) []cluster.Socket {
-	members := l.s.connected(selectionFrom(opts))
+	sel := selectionFrom(opts)
+	members := slices.DeleteFunc(l.s.suspects(sel, aliveRoom), func(m *member) bool { return !m.answered() })
+	members = append(members, l.s.connected(sel)...)
 	all := make([]cluster.Socket, 0, len(members))
 	for _, m := range members {
 		l.s.index.mu.Lock()
@@ -124,7 +126,7 @@ func (s *Server) disconnectLocal(sel selection, closeTransport bool) {
 		}
 	}
 	s.index.mu.Unlock()
-	if suspects := s.suspects(sel); len(suspects) > 0 {
+	if suspects := s.suspects(sel, probeRoom); len(suspects) > 0 {
 		s.crew.run(func() { s.probe(s.life, suspects) })
 	}
 	for _, m := range returned {

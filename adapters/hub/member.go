@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"parley/adapters/engineio"
@@ -28,6 +29,7 @@ type member struct {
 	session *engineio.Session
 	id      string
 	face    Socket
+	probed  atomic.Int64 // when it was last asked whether it is alive; Unix ns
 
 	phase   phase
 	user    models.UserID

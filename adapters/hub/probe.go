@@ -13,36 +13,69 @@ import (
 // probeRoom names, in requests to other pods, the user whose sockets are to say
 // that they are alive. Nobody is in a room of that name, so that it shows up
 // nowhere, and pods that do not know it do nothing.
-const probeRoom = "parley:probe:"
+const (
+	probeRoom = "parley:probe:"
+	aliveRoom = "parley:alive:" // … and which of them have
+)
 
-// When it is looked who has answered; who has not by the last is dead.
-var probeLooks = []time.Duration{50 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond, time.Second}
+var (
+	// When it is looked who has answered; who has not by the last is dead.
+	probeLooks = []time.Duration{50 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond, time.Second}
+	// When the other pods are asked who has answered them.
+	probeAsks = []time.Duration{150 * time.Millisecond, 500 * time.Millisecond}
+)
 
 // Probe asks the user's sockets, but for one, on every pod, whether they are
-// alive, and ends those that do not say so. It is true, at once, where so many of
-// this pod's have; else it returns when the other pods are done, too.
+// alive, and ends those that do not say so. It is true, as soon as that is known,
+// where so many have; else it returns when all pods are done.
 func (s *Server) Probe(ctx context.Context, user models.UserID, except models.SocketID, others int) (alive bool) {
-	done := time.NewTimer(probeLooks[len(probeLooks)-1])
-	defer done.Stop()
+	asked := time.Now()
 	sel := selection{rooms: []string{probeRoom + string(user)}, except: []string{string(except)}}
 	s.opts.Bus.Disconnect(cluster.Options{Rooms: sel.rooms, Except: sel.except}, true)
-	if s.probe(ctx, s.suspects(sel)) >= others {
+	here := s.probe(ctx, s.suspects(sel, probeRoom))
+	if here >= others {
 		return true
 	}
+	for _, at := range probeAsks {
+		if left := at - time.Since(asked); left > 0 {
+			pause(ctx, left)
+			if here+s.aliveElsewhere(ctx, user, except) >= others {
+				return true
+			}
+		}
+	}
+	pause(ctx, probeLooks[len(probeLooks)-1]-time.Since(asked))
+	return false
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
 	select {
-	case <-done.C:
+	case <-timer.C:
 	case <-ctx.Done():
 	}
-	return false
+}
+
+// aliveElsewhere counts the user's sockets that have answered other pods, as far
+// as those say so in time.
+func (s *Server) aliveElsewhere(ctx context.Context, user models.UserID, except models.SocketID) int {
+	ctx, cancel := context.WithTimeout(ctx, probeAsks[0])
+	defer cancel()
+	sockets, err := s.opts.Bus.Sockets(ctx, cluster.Options{Rooms: []string{aliveRoom + string(user)}, Except: []string{string(except)}})
+	if err != nil {
+		s.opts.Logger.Debug("other pods did not say who is alive", "err", err)
+	}
+	return len(sockets)
 }
 
 // suspects are the sockets a probe is for; clients of protocol 3, which a server
 // cannot ask, are among them.
-func (s *Server) suspects(sel selection) []*member {
+func (s *Server) suspects(sel selection, prefix string) []*member {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
 	for _, name := range sel.rooms {
-		user, ok := strings.CutPrefix(name, probeRoom)
+		user, ok := strings.CutPrefix(name, prefix)
 		if !ok {
 			continue
 		}
@@ -61,6 +94,7 @@ func (s *Server) probe(ctx context.Context, suspects []*member) (alive int) {
 	asked := time.Now()
 	var silent []*member
 	for _, m := range suspects {
+		m.probed.Store(asked.UnixNano())
 		if m.session.Ping() {
 			silent = append(silent, m)
 		} else {
@@ -80,10 +114,10 @@ func (s *Server) probe(ctx context.Context, suspects []*member) (alive int) {
 		}
 		kept := silent[:0]
 		for _, m := range silent {
-			if m.session.LastHeard().Before(asked) {
-				kept = append(kept, m)
-			} else {
+			if m.answered() {
 				alive++
+			} else {
+				kept = append(kept, m)
 			}
 		}
 		silent = kept
@@ -92,4 +126,11 @@ func (s *Server) probe(ctx context.Context, suspects []*member) (alive int) {
 		m.session.Abort(engineio.PingTimeout)
 	}
 	return alive
+}
+
+// answered says whether the client was heard since it was last asked; where it
+// cannot be asked it is taken for alive.
+func (m *member) answered() bool {
+	at := m.probed.Load()
+	return at != 0 && (m.session.Protocol() == 3 || m.session.LastHeard().UnixNano() >= at)
 }

@@ -51,7 +51,12 @@ func TestProbe(t *testing.T) {
 	if !pods[0].s.Probe(context.Background(), "u", models.SocketID("another"), 1) || time.Since(asked) > 900*time.Millisecond {
 		t.Errorf("known after %v", time.Since(asked))
 	}
-	if pods[0].s.Probe(context.Background(), "u", models.SocketID(alive[0]), 1) {
+	// So it is soon of those on other pods; whoever asks does not count.
+	asked = time.Now()
+	if !pods[0].s.Probe(context.Background(), "u", models.SocketID(alive[0]), 1) || time.Since(asked) > 900*time.Millisecond {
+		t.Errorf("known of another pod's after %v", time.Since(asked))
+	}
+	if pods[0].s.Probe(context.Background(), "u", models.SocketID(alive[0]), 2) {
 		t.Error("who asked counts itself")
 	}
 }
