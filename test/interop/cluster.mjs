@@ -26,7 +26,7 @@ export function listening(line) {
   } catch { return undefined; }
 }
 
-async function startControlled(kind, name, dir, command, env) {
+export async function startControlled(kind, name, dir, command, env) {
   const [file, ...args] = command;
   const program = new Program(name, file, args, { dir, cwd: dir, env: cleanEnv(env) });
   const url = await program.line(listening, 30_000);
