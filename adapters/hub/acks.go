@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"parley/adapters/socketio"
@@ -52,16 +53,32 @@ func (s *Server) ask(p socketio.Packet, sel selection, volatile bool, ack func(a
 	return len(members), forget
 }
 
-// askFor is ask, for a while.
+// maxAskFor is the longest a pod awaits its clients' answers to another pod's
+// question. The other pod says for how long, and may say 25 days; a client that
+// does not know the event never answers.
+const maxAskFor = 10 * time.Minute
+
+// askFor is ask, until every socket has answered or timeout is over.
 func (s *Server) askFor(p socketio.Packet, sel selection, volatile bool, timeout time.Duration, ack func(args []any)) (n int) {
 	if timeout <= 0 {
 		timeout = clusterTimeout
 	}
-	n, forget := s.ask(p, sel, volatile, ack)
+	answered := make(chan struct{})
+	var left atomic.Int64 // below zero while sockets answer that are not counted yet
+	n, forget := s.ask(p, sel, volatile, func(args []any) {
+		ack(args)
+		if left.Add(-1) == 0 {
+			close(answered)
+		}
+	})
+	if left.Add(int64(n)) == 0 {
+		return n
+	}
 	s.crew.run(func() {
-		timer := time.NewTimer(timeout)
+		timer := time.NewTimer(min(timeout, maxAskFor))
 		defer timer.Stop()
 		select {
+		case <-answered:
 		case <-timer.C:
 		case <-s.stop:
 		}

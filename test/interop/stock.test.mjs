@@ -213,6 +213,19 @@ describe('beside the stock Go library', { skip }, () => {
     await page.has((await w.said(w.subject, ALICE, chat.value._id, 'hello'))._id);
   });
 
+  // The library says a timeout in nanoseconds, which are milliseconds here: 25 days for what was to be 200 ms.
+  test('a question of the library that has its answers costs Parley nothing afterwards', async () => {
+    const { name, parley } = await pair();
+    parley.socket.on('ask', (_, answer) => answer('parley'));
+    const goroutines = async () => Number(/^go_goroutines (\d+)$/m.exec(await (await fetch(`${w.subject.url}/metrics`)).text())[1]);
+    const before = await goroutines();
+    const ask = (to) => stock.control('emitWithAck', { to: [to], event: 'ask', args: [1], flags: { timeout: 200 } });
+    await Promise.all(Array.from({ length: 80 }, (_, i) => ask(i % 2 ? 'no room' : name)));
+    await waitFor(() => tags(parley, 'ask').length === 40, 5_000, 'the questions');
+    let now;
+    await waitFor(async () => { now = await goroutines(); return now < before + 20; }, 5_000, () => `${before} goroutines again; there are ${now}`);
+  });
+
   // The last one: after everything above.
   test('none of it harmed a Parley pod', async () => {
     const [alice, bob] = [objectId(), objectId()];
