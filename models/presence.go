@@ -86,6 +86,9 @@ type Departure struct {
 	Seen []MessageID
 	// Welcomed is false where it left before its backlog was sent.
 	Welcomed bool
+	// Unserved is true where it left while it was still looked up what it had
+	// missed: what others have noted of the user is not to be taken for old.
+	Unserved bool
 	// Deliberate is true where it did not break: its client, or a server, ended it.
 	Deliberate bool
 	// Session is how its client may come back to where it was; empty for none.

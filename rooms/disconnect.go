@@ -16,10 +16,16 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	s.leaves(d.SocketID)
 	word := s.word(d)
 	absence := s.ended(d)
+	note := true
+	if d.Unserved {
+		absence, note = s.unserved(ctx, d.UserID, absence)
+	}
 	o := owed{departure: d, absence: absence, word: word}
 	// The note goes first: whoever connects the moment the set is empty must
 	// find since when it is.
-	if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
+	if !note {
+		// whom it came beside has noted more, or will
+	} else if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
 		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
 		s.owe(o)
 	}

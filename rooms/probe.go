@@ -43,3 +43,17 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, socket mo
 	s.Metrics.MessagesReplayed(len(events))
 	return events
 }
+
+// unserved is for one that leaves before fromTheDead has said what it missed. It
+// has heard nothing, so that the absence goes on which a dead connection has
+// noted; where none has yet, nothing is noted over it.
+func (s *Service) unserved(ctx context.Context, user models.UserID, own models.Absence) (absence models.Absence, note bool) {
+	left, found, err := s.Presence.Away(ctx, user)
+	switch {
+	case err != nil:
+		return own, true
+	case found && left.Back.IsZero():
+		return left, true
+	}
+	return own, false
+}

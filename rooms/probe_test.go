@@ -67,3 +67,24 @@ func TestNobodyIsAskedForNothing(t *testing.T) {
 		t.Error("one that goes on with its session asks", err)
 	}
 }
+
+// A page that is loaded again before it was told what the dead connection missed
+// leaves that to the next.
+func TestLoadedAgainAmidTheLook(t *testing.T) {
+	w := newWorld(t)
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "old")
+	w.advance(time.Hour)
+	heard := w.now()
+	w.advance(time.Second)
+	w.send("ann", chat, "into the dead one")
+	w.advance(time.Minute)
+	d := &door{id: "first"}
+	if _, err := w.svc.Connect(context.Background(), "bob", d); err != nil {
+		t.Fatal(err)
+	}
+	w.advance(time.Second)
+	w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "old", At: heard, Welcomed: true, Reason: "ping timeout"})
+	w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "first", At: w.now(), Welcomed: true, Unserved: true, Reason: "transport close"})
+	same(t, "the page loaded again", w.connect("bob", "second"), "into the dead one")
+}

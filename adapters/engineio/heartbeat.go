@@ -42,23 +42,30 @@ func (s *Session) hears(kind byte) {
 	switch {
 	case s.protocol == 3:
 		if kind == packetPing {
+			s.mu.Lock()
 			s.rearm(s.server.silences)
+			s.mu.Unlock()
 		}
 	case kind == packetPong:
+		s.mu.Lock()
 		s.waiting.Store(resting)
 		s.rearm(s.server.pings)
-	case s.waiting.CompareAndSwap(awaiting, extended):
-		s.rearm(s.server.pongs)
+		s.mu.Unlock()
+	case s.waiting.Load() == awaiting:
+		s.mu.Lock()
+		if s.waiting.CompareAndSwap(awaiting, extended) {
+			s.rearm(s.server.pongs)
+		}
+		s.mu.Unlock()
 	}
 }
 
-// rearm sets the heartbeat, unless the session has ended.
+// rearm sets the heartbeat, unless the session has ended. It needs s.mu: what is
+// waited for and how long changes in one step, or nothing might be.
 func (s *Session) rearm(l *alarms) {
-	s.mu.Lock()
 	if s.state != closed {
 		s.server.times.set(&s.beat, l)
 	}
-	s.mu.Unlock()
 }
 
 // Ping asks the client for a sign of life now: without one it is closed after
@@ -68,8 +75,13 @@ func (s *Session) Ping() bool {
 	if s.protocol == 3 {
 		return false
 	}
-	if s.waiting.CompareAndSwap(resting, awaiting) {
+	s.mu.Lock()
+	asks := s.waiting.CompareAndSwap(resting, awaiting)
+	if asks {
 		s.rearm(s.server.pongs)
+	}
+	s.mu.Unlock()
+	if asks {
 		s.Push(pingPacket)
 		s.Flush()
 	}

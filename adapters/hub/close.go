@@ -10,11 +10,17 @@ import (
 
 // Drain takes no new sockets from now on and sends the connections off in
 // batches, each once it has taken what is queued, so that stock clients, which
-// reconnect by themselves, spread over the pods that stay. It returns when all
-// were told, or ctx has ended.
+// reconnect by themselves, spread over the pods that stay. Where so many of them
+// would take more than half of the time there is, the batches are larger. It
+// returns when all were told, or ctx has ended.
 func (s *Server) Drain(ctx context.Context, batch int, pause time.Duration) {
 	s.noMore()
-	for some := range slices.Chunk(s.io.Sessions(), max(batch, 1)) {
+	sessions := s.io.Sessions()
+	if end, ok := ctx.Deadline(); ok && pause > 0 {
+		batches := max(1, int(time.Until(end)/2/pause))
+		batch = max(batch, (len(sessions)+batches-1)/batches)
+	}
+	for some := range slices.Chunk(sessions, max(batch, 1)) {
 		for _, session := range some {
 			session.CloseFor(cutShuttingDown)
 		}

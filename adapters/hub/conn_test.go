@@ -236,6 +236,22 @@ func TestDispatchAndCORS(t *testing.T) {
 	}
 }
 
+// However many there are, they do not take all the time a pod has to stop.
+func TestDrainInTime(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, nil, chat).start()
+	for i := range 20 {
+		p.dial().connect(fmt.Sprint(i))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	p.s.Drain(ctx, 1, 200*time.Millisecond)
+	if ctx.Err() != nil {
+		t.Error("it took all there was")
+	}
+	eventually(t, "all to be gone", func() bool { return p.s.Sockets() == 0 })
+}
+
 func TestDrainAndClose(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, nil, chat).start()

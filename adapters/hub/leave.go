@@ -53,6 +53,7 @@ func (s *Server) parting(m *member, reason socketio.Reason, now time.Time) parti
 	p := parting{until: now, departure: models.Departure{
 		UserID: m.user, SocketID: models.SocketID(m.id), Reason: name, Welcomed: m.phase == live,
 		Session:    m.resume,
+		Unserved:   m.phase == live && m.gate != nil,
 		Deliberate: slices.Contains([]string{reasonClient, reasonServer, cutKicked}, name),
 		Backlog:    len(m.history.given), Sent: slices.Clone(m.history.given),
 	}}
@@ -146,9 +147,10 @@ func newest(sent []sentAt, limit int) []models.MessageID {
 }
 
 // unsent are the messages that are not known to be written to the connection,
-// those held back at the door among them; it needs index.mu.
+// those held back at the door or not taken any more among them; it needs
+// index.mu.
 func (m *member) unsent() []sentAt {
-	var all []sentAt
+	all := slices.Clone(m.refused)
 	for _, f := range m.session.Pending() {
 		if sent, ok := f.Tag().(*sentAt); ok {
 			all = append(all, *sent)

@@ -39,6 +39,7 @@ type member struct {
 	gate    *gate                // nil once it is open
 	history history
 	seating seating
+	refused []sentAt // what its connection, or the gate, took no more
 }
 
 // gate holds back what is sent to a socket's rooms until its backlog was sent.
@@ -84,10 +85,27 @@ func (m *member) give(msg *message, now time.Time) (taken, flush bool) {
 	if m.gate != nil {
 		return m.hold(msg), false
 	}
-	if msg.volatile && !m.session.Writable() || !m.session.Push(msg.to(m)...) {
+	if msg.volatile && !m.session.Writable() {
 		return false, false
 	}
-	return true, true
+	taken = m.push(msg)
+	return taken, taken
+}
+
+// push queues the message's frames; what a connection that ends takes no more is
+// remembered, because its room remembers it as sent. It needs index.mu.
+func (m *member) push(msg *message) bool {
+	if m.session.Push(msg.to(m)...) {
+		return true
+	}
+	m.misses(msg)
+	return false
+}
+
+func (m *member) misses(msg *message) {
+	if msg.sent != nil && len(m.refused) < maxSeen { // those that follow are later, and as little seen
+		m.refused = append(m.refused, *msg.sent)
+	}
 }
 
 func (m *member) hold(msg *message) bool {
@@ -97,6 +115,7 @@ func (m *member) hold(msg *message) bool {
 	}
 	if len(g.held) >= opts.MaxHeld || g.bytes+msg.size > opts.MaxBacklogBytes {
 		m.cut(cutDoorOverflow)
+		m.misses(msg)
 		return false
 	}
 	g.held = append(g.held, *msg)
@@ -117,7 +136,7 @@ func (m *member) greet(backlog []message, now time.Time) {
 	m.session.Grant(size)
 	for _, msg := range backlog {
 		if msg.sent == nil || !m.history.had(msg.sent.id, now) {
-			m.session.Push(msg.to(m)...)
+			m.push(&msg)
 		}
 	}
 	m.history.begin(backlog, now)

@@ -137,6 +137,50 @@ func TestPollingUnconfirmedIsNotSeen(t *testing.T) {
 	}
 }
 
+// What is sent to a connection that is being sent off, and takes nothing any
+// more, was not seen; nor was a backlog.
+func TestWhatAClosingConnectionTakesNoMore(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, slowPings, chat).start()
+	q := p.poller()
+	q.connect()
+	p.s.Emit(toChat(chat), msg(chat, 1, "one"))
+	q.poll()
+	first := q.start() // says that it has that
+	eventually(t, "poll", p.polled(q))
+	p.s.Emit(toChat(chat), msg(chat, 2, "two"))
+	<-first
+	p.session(q.sid).CloseFor(cutShuttingDown)
+	p.s.Emit(toChat(chat), msg(chat, 3, "three"))
+	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
+	d := p.departures()[0]
+	if len(d.Seen) != 1 || d.Seen[0] != msg(chat, 1, "").Message.ID {
+		t.Errorf("seen %v", d.Seen)
+	}
+}
+
+func TestABacklogThatIsNotTaken(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, func(o *Options) { slowPings(o); o.MaxBacklogBytes = 100 }, chat)
+	old := msg(chat, 1, "old")
+	old.Message.CreatedAt = time.Now().Add(-time.Hour)
+	p.s.OnConnect(func(_ context.Context, d *Door) (Welcome, error) {
+		d.Identify("u")
+		d.Enter([]models.ChatID{chat})
+		for _, session := range p.s.io.Sessions() {
+			session.CloseFor(cutShuttingDown) // amid it all
+		}
+		return Welcome{UserID: "u", Backlog: []models.Event{old}}, nil
+	})
+	p.start()
+	q := p.poller()
+	_, _ = fetch(http.MethodPost, q.url, `40{"token":"u"}`)
+	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
+	if d := p.departures()[0]; len(d.Seen) != 0 || d.At.After(old.Message.CreatedAt) {
+		t.Errorf("seen %v, listening until %v", d.Seen, d.At)
+	}
+}
+
 func TestDuplicatePoll(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, slowPings, chat).start()

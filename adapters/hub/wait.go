@@ -38,8 +38,15 @@ func (s *Server) admit(ctx context.Context, socket *socketio.Socket) error {
 	s.index.add(m, s.opts.Now())
 	s.wait(1)
 	defer s.wait(-1)
+	let := false
+	defer func() {
+		if !let { // whatever became of it
+			s.index.remove(m)
+		}
+	}()
 	err := s.persist(ctx, m)
 	if err == nil {
+		let = true
 		return nil
 	}
 	reason := cutUnavailable
@@ -51,11 +58,9 @@ func (s *Server) admit(ctx context.Context, socket *socketio.Socket) error {
 	case models.CodeOf(err) == models.CodeShuttingDown:
 		reason = cutShuttingDown
 	case !ours(err):
-		s.index.remove(m)
 		return s.refused(err)
 	}
 	s.depart(m, engineio.Reason(reason)) // one that was let in and cannot be welcomed
-	s.index.remove(m)
 	return turnOut(socket, reason)
 }
 

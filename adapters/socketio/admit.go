@@ -47,7 +47,9 @@ func (s *Socket) answer() bool {
 	s.mu.Unlock()
 	if reason != "" {
 		s.leave(reason)
-		return true
+		if reason == ReasonServer {
+			s.Send(Packet{Type: TypeDisconnect})
+		}
 	}
 	s.conn.session.Flush()
 	return true
@@ -70,7 +72,6 @@ func (s *Socket) greeting() Packet {
 // refuse answers the CONNECT with an error. The connection stays, and may try
 // again.
 func (s *Socket) refuse(err error) {
-	s.leave("")
 	told := &Refusal{Message: "internal error"}
 	if !errors.As(err, &told) {
 		s.nsp.server.opts.Logger.Error("a middleware failed", "err", err)
@@ -88,6 +89,8 @@ func (s *Socket) refuse(err error) {
 	default:
 		p.Data = told.Message
 	}
-	s.conn.send(p)
+	s.Send(p) // it may come again once that is written
+	s.leave("")
+	s.Flush()
 	s.conn.rest()
 }

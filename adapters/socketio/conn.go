@@ -95,6 +95,7 @@ func (c *conn) connect(name string, auth any) {
 	c.mu.Lock()
 	if c.gone {
 		c.mu.Unlock()
+		s.end()
 		return
 	}
 	c.sockets = append(c.sockets, s)
@@ -165,7 +166,6 @@ func (c *conn) because(reason Reason) {
 
 // closed is the last thing the engine tells of the session.
 func (c *conn) closed(reason Reason) {
-	c.asks()
 	c.mu.Lock()
 	c.gone = true
 	if c.reason != "" {
@@ -174,6 +174,7 @@ func (c *conn) closed(reason Reason) {
 	sockets := c.sockets
 	c.sockets = nil
 	c.mu.Unlock()
+	c.asks()
 	for _, s := range sockets {
 		s.leave(reason)
 	}

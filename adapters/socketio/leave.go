@@ -8,9 +8,11 @@ func (s *Socket) Disconnect(closeTransport bool) {
 		s.conn.close()
 		return
 	}
-	s.Send(Packet{Type: TypeDisconnect})
-	s.leave(ReasonServer)
-	s.Flush()
+	// What is sent to its rooms behind the DISCONNECT would be lost.
+	if s.leave(ReasonServer) {
+		s.Send(Packet{Type: TypeDisconnect})
+		s.Flush()
+	}
 }
 
 // close disconnects every socket of the connection and ends it when that is
@@ -27,7 +29,8 @@ func (c *conn) close() {
 }
 
 // leave is where every socket leaves, whatever the path; the first reason counts.
-func (s *Socket) leave(reason Reason) {
+// It is false where it has left already, or is still being answered.
+func (s *Socket) leave(reason Reason) (left bool) {
 	s.mu.Lock()
 	was := s.state
 	switch was {
@@ -37,10 +40,10 @@ func (s *Socket) leave(reason Reason) {
 		}
 		s.mu.Unlock()
 		s.end()
-		return
+		return false
 	case departed:
 		s.mu.Unlock()
-		return
+		return false
 	default:
 	}
 	s.state, s.reason = departed, reason
@@ -51,7 +54,7 @@ func (s *Socket) leave(reason Reason) {
 	s.conn.forget(s)
 	if was == arriving {
 		s.nsp.adapter.Gone(s)
-		return
+		return true
 	}
 	if s.nsp.onLeaving != nil {
 		_ = s.nsp.server.guard("OnLeaving", func() error { s.nsp.onLeaving(s, reason); return nil })
@@ -60,4 +63,5 @@ func (s *Socket) leave(reason Reason) {
 	if s.nsp.onDisconnect != nil {
 		s.Do(func() { s.nsp.onDisconnect(s, reason) })
 	}
+	return true
 }
