@@ -40,7 +40,7 @@ func (r *resumption) busy() bool {
 }
 
 // settle forgets what catching up has to know of its own doing, where nothing is
-// asked any more. That others are not heard means that more will be; sweep looks
+// asked any more. That others are not heard means that more will be; upkeep looks
 // again, because not every connection that comes back asks.
 func (r *resumption) settle(s *Server) {
 	r.mu.Lock()
