@@ -44,8 +44,8 @@ func chatOf(room string) (id models.ChatID, ok bool) {
 // look returns for each, and out of those of all others. What look knows may be
 // old when it returns: a room that a socket joined or left meanwhile is let be.
 func (s *Server) Reseat(ctx context.Context, users []models.UserID, look func() (map[models.UserID][]models.ChatID, error)) ([]models.Seat, error) {
-	s.reseating.Lock()
-	defer s.reseating.Unlock()
+	s.reseating <- struct{}{}
+	defer func() { <-s.reseating }()
 	x := s.index
 	members := x.watchMoves(users)
 	chats, err := look()

@@ -47,7 +47,7 @@ type Server struct {
 	onDisconnect   func(context.Context, models.Departure)
 	onResumed      func(context.Context, time.Time)
 	resumption     resumption
-	reseating      sync.Mutex // one Reseat at a time: each notes what moves meanwhile
+	reseating      chan struct{} // one Reseat at a time: each notes what moves meanwhile
 
 	draining atomic.Bool
 	closing  atomic.Bool
@@ -72,6 +72,7 @@ func New(o Options) (*Server, error) {
 		places: newPlaces(opts.LetInAtOnce), complaints: rate.Sometimes{Interval: complaintEvery},
 		stop: make(chan struct{}), heard: make(chan struct{}),
 	}
+	s.reseating = make(chan struct{}, 1)
 	s.life, s.end = context.WithCancel(context.Background())
 	s.index.watcher, _ = opts.Bus.(cluster.RoomWatcher)
 	parser := socketio.JSON()

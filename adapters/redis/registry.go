@@ -19,7 +19,7 @@ const (
 // entry is one socket of this pod. Its lock is held over the Redis call that
 // changes the socket, so that an audit cannot put back what a Remove takes out.
 type entry struct {
-	mu     sync.Mutex
+	mu     turn
 	user   models.UserID
 	socket models.SocketID
 	state  atomic.Int32
