@@ -1,6 +1,6 @@
 # Parley: two commands do everything, `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench setup unit fuzz e2e
+.PHONY: help run build test lint fmt bench sim setup unit fuzz e2e
 
 GOLANGCI  := v2.15.0
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -28,6 +28,7 @@ unit:
 	go vet -tags noembed ./...
 	go test -race -shuffle=on -timeout 15m ./...
 	go test -run 'Allocation|Idle|Churn' ./adapters/engineio ./adapters/hub
+	go test -run Histories ./test/sim -seeds 8
 
 fuzz:
 	@./scripts/fuzz.sh
@@ -40,6 +41,10 @@ lint: ## Check style and the import rules of ARCHITECTURE.md
 
 fmt: ## Format the Go code
 	gofmt -w $$(git ls-files '*.go')
+
+SEEDS ?= 50
+sim: ## Let histories happen in which things break: SEEDS=50 FIRST=1 KINDS='redis killed,pod killed'
+	go test -run Histories -timeout 60m ./test/sim -seeds $(SEEDS) -first $(or $(FIRST),1) -kinds '$(KINDS)'
 
 bench: setup ## Measure beside Node, uWebSockets.js, the stock Go library and the raw floor
 	@./scripts/bench.sh

@@ -1,0 +1,183 @@
+package sim
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"parley/models"
+)
+
+// unknowable is a repetition that nobody could have known to be one.
+const unknowable = "unknowable"
+
+// fault is one guarantee that did not hold.
+type fault struct {
+	what string // lost, twice, again, leaked, order, offline twice, ghost, failed, or unknowable
+	why  string
+}
+
+func (f fault) String() string { return f.what + ": " + f.why }
+
+// holding is a page that has a message.
+type holding struct {
+	page *page
+	receipt
+}
+
+// repeated names a repetition: it is none of Parley's where what came last through
+// a connection that broke can be known to nobody. A client that says how far it
+// got leaves little in doubt, others all since they last answered a ping.
+func (p *page) repeated(what string, r receipt) string {
+	broke, ok := p.ended[r.conn]
+	doubt := pingInterval + time.Second
+	if p.modern && what == "twice" {
+		doubt = 250 * time.Millisecond
+	}
+	if ok && r.at.After(broke.Add(-doubt)) {
+		return unknowable
+	}
+	return what
+}
+
+// check holds what the pages were sent against what they were due.
+func (w *world) check() (faults []fault) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	add := func(what, format string, args ...any) {
+		faults = append(faults, fault{what, fmt.Sprintf(format, args...)})
+	}
+	byID := map[models.MessageID]sent{}
+	for _, s := range w.sent {
+		byID[s.message.ID] = s
+	}
+	had := map[models.UserID]map[models.MessageID]holding{}
+	for _, p := range w.all {
+		if had[p.user] == nil {
+			had[p.user] = map[models.MessageID]holding{}
+		}
+		if p.refused != "" {
+			add("failed", "%s was refused: %s", p.name, p.refused)
+		}
+		seen := map[models.MessageID]receipt{}
+		last := map[string]receipt{} // by connection, sender and chat
+		for _, r := range p.got {
+			s, known := byID[r.id]
+			if !known {
+				continue // stored, and its sender never told: none of it is due
+			}
+			if before, again := seen[r.id]; again {
+				add(p.repeated("twice", before), "%s was sent %q on connection %d and again on %d", p.name, s.message.Text, before.conn, r.conn)
+				continue
+			}
+			if before, again := had[p.user][r.id]; again && before.page != p {
+				add(before.page.repeated("again", before.receipt), "%s was sent %q, which %s had", p.name, s.message.Text, before.page.name)
+			}
+			seen[r.id] = r
+			had[p.user][r.id] = holding{p, r}
+			line := fmt.Sprint(r.conn, s.message.SenderID, s.message.ChatID)
+			if before, ok := last[line]; ok && byID[before.id].pod == s.pod && byID[before.id].number > s.number {
+				add("order", "%s was sent %q after %q", p.name, s.message.Text, byID[before.id].message.Text)
+			}
+			last[line] = r
+			if from, out := w.out(p.user, s, r.at); out {
+				add("leaked", "%s was sent %q of %v while out since %v", p.name, s.message.Text, s.message.CreatedAt, from)
+			}
+		}
+		for user, n := range offlineTwice(p.told) {
+			add("offline twice", "%s was told %d times more that %s is offline", p.name, n, user)
+		}
+	}
+	for _, u := range w.usersSorted() {
+		for _, s := range w.sent {
+			if _, got := had[u][s.message.ID]; !got && w.due(u, s) {
+				what := "lost"
+				if w.underWay(u, s) {
+					what = unknowable
+				}
+				add(what, "%s never got %q, stored at %s", u, s.message.Text, s.message.CreatedAt.Format("05.000"))
+			}
+		}
+	}
+	return faults
+}
+
+func (w *world) usersSorted() (users []models.UserID) {
+	for _, p := range w.all {
+		if !slices.Contains(users, p.user) {
+			users = append(users, p.user)
+		}
+	}
+	return users
+}
+
+// due says whether the user was to get the message: all that was said while
+// they took part for certain.
+func (w *world) due(u models.UserID, s sent) bool {
+	for _, m := range w.members {
+		if m.user != u || m.chat != s.message.ChatID {
+			continue
+		}
+		if !m.added { // out from the question on, until the answer to the next adding
+			back := w.next(m)
+			if !s.at.Before(m.asked) && s.message.CreatedAt.Before(back.did) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// underWay says whether the message may have been on its way to a page just when
+// that was closed: its pod had sent it, and cannot know that nobody was there.
+func (w *world) underWay(u models.UserID, s sent) bool {
+	return slices.ContainsFunc(w.all, func(p *page) bool {
+		after := p.shut.Sub(s.message.CreatedAt)
+		return p.user == u && !p.shut.IsZero() && after > -10*time.Millisecond && after < 20*time.Millisecond
+	})
+}
+
+// next is the adding that follows a removal; one without an answer is for ever.
+func (w *world) next(m membership) membership {
+	for _, n := range w.members {
+		if n.added && n.user == m.user && n.chat == m.chat && !n.asked.Before(m.did) {
+			return n
+		}
+	}
+	far := time.Now().Add(time.Hour)
+	return membership{asked: far, did: far}
+}
+
+// out says whether the message was none of the user's business: said while they
+// were out for certain, or arrived after the removal was answered.
+func (w *world) out(u models.UserID, s sent, arrived time.Time) (since time.Time, out bool) {
+	for _, m := range w.members {
+		if m.user != u || m.chat != s.message.ChatID || m.added {
+			continue
+		}
+		back := w.next(m)
+		said := s.message.CreatedAt
+		if said.After(m.did) && said.Before(back.asked) {
+			return m.did, true
+		}
+		const onItsWay = 10 * time.Millisecond // it was with the kernel already
+		if arrived.After(m.did.Add(onItsWay)) && arrived.Before(back.asked) && said.Before(back.asked) {
+			return m.did, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// offlineTwice counts, by user, the announcements of offline that another one
+// was before, with nothing in between.
+func offlineTwice(told []announcement) map[models.UserID]int {
+	offline := map[models.UserID]bool{}
+	twice := map[models.UserID]int{}
+	for _, a := range told {
+		if !a.online && offline[a.user] {
+			twice[a.user]++
+		}
+		offline[a.user] = !a.online
+	}
+	return twice
+}

@@ -1,0 +1,243 @@
+package sim
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"parley/models"
+)
+
+// database stands for MongoDB with majority writes: what it has said it did is
+// done, for all pods at once.
+type database struct {
+	mu        sync.Mutex
+	random    *rand.Rand
+	away      bool
+	chats     map[models.ChatID]models.Chat
+	messages  []models.Message
+	requests  map[string]models.Request
+	absences  map[models.UserID]models.Absence
+	ids       int
+	installed time.Time
+}
+
+func newDatabase(seed uint64) *database {
+	return &database{
+		random: rand.New(rand.NewPCG(seed, 3)), chats: map[models.ChatID]models.Chat{},
+		requests: map[string]models.Request{}, absences: map[models.UserID]models.Absence{},
+		installed: time.Now(),
+	}
+}
+
+// view is the database as one pod reaches it.
+type view struct {
+	*database
+	dead <-chan struct{} // closed with the pod
+}
+
+var errAway = errors.New("the database is away")
+
+// do runs fn as one round trip: the request travels, is done, and its answer
+// travels back. A pod that dies between the two never hears of it.
+func (v view) do(ctx context.Context, fn func()) error {
+	if err := v.travel(ctx); err != nil {
+		return err
+	}
+	v.mu.Lock()
+	if v.away {
+		v.mu.Unlock()
+		return models.Unavailable("the database", errAway)
+	}
+	fn()
+	v.mu.Unlock()
+	return v.travel(ctx)
+}
+
+func (v view) travel(ctx context.Context) error {
+	v.mu.Lock()
+	d := 100*time.Microsecond + time.Duration(v.random.IntN(2000))*time.Microsecond
+	v.mu.Unlock()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-v.dead:
+		return models.Unavailable("the database", errAway)
+	case <-ctx.Done():
+		return models.Unavailable("the database", ctx.Err())
+	}
+}
+
+func (v view) Chat(ctx context.Context, id models.ChatID) (c models.Chat, found bool, err error) {
+	err = v.do(ctx, func() { c, found = v.chats[id] })
+	return c, found, err
+}
+
+func (v view) ChatsOf(ctx context.Context, users ...models.UserID) (out []models.Chat, err error) {
+	err = v.do(ctx, func() {
+		for _, c := range v.chats {
+			if slices.ContainsFunc(users, c.Has) {
+				out = append(out, c)
+			}
+		}
+	})
+	slices.SortFunc(out, func(a, b models.Chat) int { return cmp.Compare(a.ID, b.ID) })
+	return out, err
+}
+
+func (v view) CreateChat(ctx context.Context, c models.Chat) error {
+	return v.do(ctx, func() { v.chats[c.ID] = c })
+}
+
+func (v view) AddParticipant(ctx context.Context, id models.ChatID, user models.UserID, at time.Time) (models.Chat, bool, error) {
+	return v.change(ctx, id, func(p []models.UserID) []models.UserID {
+		if slices.Contains(p, user) {
+			return p
+		}
+		return append(slices.Clone(p), user)
+	}, at)
+}
+
+func (v view) RemoveParticipant(ctx context.Context, id models.ChatID, user models.UserID, at time.Time) (models.Chat, bool, error) {
+	return v.change(ctx, id, func(p []models.UserID) []models.UserID {
+		return slices.DeleteFunc(slices.Clone(p), func(u models.UserID) bool { return u == user })
+	}, at)
+}
+
+func (v view) change(ctx context.Context, id models.ChatID, f func([]models.UserID) []models.UserID, at time.Time) (c models.Chat, ok bool, err error) {
+	err = v.do(ctx, func() {
+		if c, ok = v.chats[id]; ok {
+			c.Participants, c.UpdatedAt = f(c.Participants), at
+			v.chats[id] = c
+		}
+	})
+	return c, ok, err
+}
+
+func (v view) Insert(ctx context.Context, messages []models.Message) error {
+	return v.do(ctx, func() { v.messages = append(v.messages, messages...) })
+}
+
+func (v view) InsertMissing(ctx context.Context, messages []models.Message) error {
+	return v.do(ctx, func() {
+		for _, m := range messages {
+			if !slices.ContainsFunc(v.messages, func(o models.Message) bool { return o.ID == m.ID }) {
+				v.messages = append(v.messages, m)
+			}
+		}
+	})
+}
+
+func (v view) Message(ctx context.Context, id models.MessageID) (m models.Message, found bool, err error) {
+	err = v.do(ctx, func() {
+		for _, o := range v.messages {
+			if o.ID == id {
+				m, found = o, true
+			}
+		}
+	})
+	return m, found, err
+}
+
+func (v view) Latest(ctx context.Context, _ []models.ChatID) (map[models.ChatID]models.Message, error) {
+	out := map[models.ChatID]models.Message{}
+	return out, v.do(ctx, func() {})
+}
+
+func (v view) Since(ctx context.Context, chats []models.ChatID, since time.Time, limit int) (out []models.Message, err error) {
+	err = v.do(ctx, func() {
+		for _, m := range v.messages {
+			if slices.Contains(chats, m.ChatID) && !m.CreatedAt.Before(since) {
+				out = append(out, m)
+			}
+		}
+	})
+	slices.SortFunc(out, func(a, b models.Message) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return out[max(0, len(out)-limit):], err
+}
+
+func (v view) History(ctx context.Context, _ models.ChatID, _ models.Page) ([]models.Message, bool, error) {
+	return nil, true, v.do(ctx, func() {})
+}
+
+func (v view) Request(ctx context.Context, key string) (r models.Request, found bool, err error) {
+	err = v.do(ctx, func() { r, found = v.requests[key] })
+	return r, found, err
+}
+
+func (v view) Claim(ctx context.Context, r models.Request) (claimed bool, err error) {
+	err = v.do(ctx, func() {
+		if _, taken := v.requests[r.Key]; !taken {
+			v.requests[r.Key], claimed = r, true
+		}
+	})
+	return claimed, err
+}
+
+func (v view) TakeOver(ctx context.Context, key string, claimedAt, now time.Time) (taken bool, err error) {
+	err = v.do(ctx, func() {
+		if r, ok := v.requests[key]; ok && !r.Done && r.ClaimedAt.Equal(claimedAt) {
+			r.ClaimedAt, taken = now, true
+			v.requests[key] = r
+		}
+	})
+	return taken, err
+}
+
+func (v view) Finish(ctx context.Context, key string) error {
+	return v.do(ctx, func() {
+		r := v.requests[key]
+		r.Done = true
+		v.requests[key] = r
+	})
+}
+
+func (v view) Forget(ctx context.Context, key string) error {
+	return v.do(ctx, func() { delete(v.requests, key) })
+}
+
+func (v view) SaveAbsence(ctx context.Context, u models.UserID, a models.Absence) error {
+	return v.do(ctx, func() { v.absences[u] = a })
+}
+
+func (v view) Absence(ctx context.Context, u models.UserID) (a models.Absence, found bool, err error) {
+	err = v.do(ctx, func() { a, found = v.absences[u] })
+	return a, found, err
+}
+
+func (v view) Installed(ctx context.Context) (at time.Time, err error) {
+	err = v.do(ctx, func() { at = v.installed })
+	return at, err
+}
+
+func (v view) NewMessageID() models.MessageID { return models.MessageID(v.newID(0xa)) }
+func (v view) NewChatID() models.ChatID       { return models.ChatID(v.newID(0xc)) }
+
+func (v view) newID(kind int) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.ids++
+	return fmt.Sprintf("%x%023x", kind, v.ids)
+}
+
+func (d *database) setAway(away bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.away = away
+}
+
+// participants are who takes part in the chat now.
+func (d *database) participants(chat models.ChatID) []models.UserID {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.chats[chat].Participants
+}

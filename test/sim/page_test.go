@@ -1,0 +1,310 @@
+package sim
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"parley/models"
+)
+
+// page is a browser's page with a stock client, as it would behave: it keeps pid
+// and offset where it is modern (4.6 and later), heeds pings, and comes back with
+// backoff as long as it is open.
+type page struct {
+	world  *world
+	user   models.UserID
+	name   string
+	modern bool
+	random *rand.Rand
+	cancel context.CancelFunc
+	done   chan struct{}
+	opened time.Time
+
+	mu          sync.Mutex
+	link        *link
+	pid, offset string
+	connected   bool
+	conns       int
+	ended       map[int]time.Time // when each connection broke, where nobody can know what came through it
+	got         []receipt
+	told        []announcement
+	refused     string
+	shut        time.Time // when the user closed it
+}
+
+// receipt is one new_message as a page got it.
+type receipt struct {
+	id   models.MessageID
+	conn int // the how manieth connection of the page it came on
+	at   time.Time
+}
+
+// announcement is user_online or user_offline as a page got it.
+type announcement struct {
+	user   models.UserID
+	online bool
+	at     time.Time
+}
+
+func (w *world) open(user models.UserID, modern bool) *page {
+	w.pages++
+	name := fmt.Sprintf("%s/%d", user, w.pages)
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &page{
+		world: w, user: user, name: name, modern: modern, cancel: cancel, done: make(chan struct{}), opened: time.Now(),
+		random: rand.New(rand.NewPCG(w.seed, uint64(w.pages)<<8|7)),
+	}
+	w.all = append(w.all, p)
+	go func() {
+		defer close(p.done)
+		p.run(ctx)
+	}()
+	return p
+}
+
+// close is what a browser does with a page that is closed or loaded anew: its
+// connection ends without a word.
+func (p *page) close() {
+	p.unknowable()
+	p.mu.Lock()
+	p.shut = time.Now()
+	p.mu.Unlock()
+	p.cancel()
+	<-p.done
+}
+
+func (p *page) run(ctx context.Context) {
+	const shortest, longest = time.Second, 5 * time.Second
+	delay := shortest
+	for ctx.Err() == nil {
+		if p.connect(ctx) {
+			delay = shortest
+		}
+		wait := time.Duration(float64(delay) * (0.5 + p.random.Float64()))
+		delay = min(2*delay, longest)
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+	}
+}
+
+// connect is one connection from beginning to end; opened says whether it came
+// to be.
+func (p *page) connect(ctx context.Context) (opened bool) {
+	pod := p.world.balance(p.random)
+	if pod == nil {
+		return false
+	}
+	l, err := pod.clients.dial(time.Duration(200+p.random.IntN(2000)) * time.Microsecond)
+	if err != nil {
+		return false
+	}
+	select {
+	case pod.listener.conns <- l.b:
+	case <-pod.listener.done:
+		return false
+	}
+	p.mu.Lock()
+	p.link = l
+	p.conns++
+	conn := p.conns
+	p.mu.Unlock()
+	stop := context.AfterFunc(ctx, func() { _ = l.a.Close() })
+	defer func() {
+		stop()
+		_ = l.a.Close()
+		p.mu.Lock()
+		p.link, p.connected = nil, false
+		p.mu.Unlock()
+	}()
+	_ = l.a.SetReadDeadline(time.Now().Add(20 * time.Second)) // the manager's timeout
+	if _, err := io.WriteString(l.a, "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: sim\r\nUpgrade: websocket\r\n"+
+		"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"); err != nil {
+		return false
+	}
+	r := bufio.NewReader(l.a)
+	status, err := r.ReadString('\n')
+	if err != nil || !strings.Contains(status, " 101 ") {
+		return false
+	}
+	for line := ""; line != "\r\n"; {
+		if line, err = r.ReadString('\n'); err != nil {
+			return false
+		}
+	}
+	for {
+		text, err := readFrame(r)
+		if err != nil {
+			return opened
+		}
+		if text != "" && text[0] == '0' {
+			opened = true
+		}
+		answer, err := p.heard(text, conn)
+		if err != nil {
+			return opened
+		}
+		_ = l.a.SetReadDeadline(time.Now().Add(pingInterval + pingTimeout))
+		if answer != "" {
+			if _, err := l.a.Write(writeFrame(answer)); err != nil {
+				return opened
+			}
+		}
+	}
+}
+
+var errEnded = errors.New("ended by the server")
+
+func (p *page) heard(text string, conn int) (answer string, err error) {
+	switch {
+	case text == "2":
+		return "3", nil
+	case strings.HasPrefix(text, "0"):
+		auth := map[string]string{"token": string(p.user)}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.modern && p.pid != "" {
+			auth["pid"], auth["offset"] = p.pid, p.offset
+			if p.offset == "" {
+				delete(auth, "offset")
+			}
+		}
+		b, _ := json.Marshal(auth)
+		return "40" + string(b), nil
+	case strings.HasPrefix(text, "40"):
+		var hello struct{ SID, PID string }
+		_ = json.Unmarshal([]byte(text[2:]), &hello)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.connected = true
+		p.pid = hello.PID
+		return "", nil
+	case strings.HasPrefix(text, "42"):
+		p.event(text[2:], conn)
+		return "", nil
+	case strings.HasPrefix(text, "44"):
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.refused = text
+		return "", errEnded
+	case strings.HasPrefix(text, "41"), strings.HasPrefix(text, "1"):
+		return "", errEnded
+	}
+	return "", nil
+}
+
+func (p *page) event(text string, conn int) {
+	var args []json.RawMessage
+	if json.Unmarshal([]byte(text), &args) != nil || len(args) < 2 {
+		return
+	}
+	var name string
+	_ = json.Unmarshal(args[0], &name)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var last string
+	if p.pid != "" && json.Unmarshal(args[len(args)-1], &last) == nil {
+		p.offset = last
+	}
+	var body struct {
+		ID     models.MessageID `json:"_id"`
+		UserID models.UserID    `json:"userId"`
+	}
+	_ = json.Unmarshal(args[1], &body)
+	switch name {
+	case "new_message":
+		p.got = append(p.got, receipt{id: body.ID, conn: conn, at: time.Now()})
+	case "user_online", "user_offline":
+		p.told = append(p.told, announcement{user: body.UserID, online: name == "user_online", at: time.Now()})
+	}
+}
+
+// reset breaks the page's connection for both sides at once.
+func (p *page) reset() {
+	if l := p.current(); l != nil {
+		p.unknowable()
+		l.cut()
+	}
+}
+
+// unknowable notes that what was under way just now may or may not have arrived.
+func (p *page) unknowable() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ended == nil {
+		p.ended = map[int]time.Time{}
+	}
+	if _, already := p.ended[p.conns]; !already {
+		p.ended[p.conns] = time.Now()
+	}
+}
+
+// vanish breaks it for neither: nothing arrives any more, and nobody is told.
+func (p *page) vanish() {
+	if l := p.current(); l != nil {
+		p.unknowable()
+		l.hold(true)
+	}
+}
+
+func (p *page) current() *link {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.link
+}
+
+func (p *page) in() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.connected
+}
+
+func readFrame(r *bufio.Reader) (string, error) {
+	var head [2]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return "", err
+	}
+	n := int(head[1])
+	switch n {
+	case 126:
+		var b [2]byte
+		if _, err := io.ReadFull(r, b[:]); err != nil {
+			return "", err
+		}
+		n = int(binary.BigEndian.Uint16(b[:]))
+	case 127:
+		var b [8]byte
+		if _, err := io.ReadFull(r, b[:]); err != nil {
+			return "", err
+		}
+		n = int(binary.BigEndian.Uint64(b[:]))
+	}
+	payload := make([]byte, n)
+	if _, err := io.ReadFull(r, payload); err != nil {
+		return "", err
+	}
+	if head[0]&0x0f == 8 {
+		return "", errEnded
+	}
+	return string(payload), nil
+}
+
+func writeFrame(text string) []byte {
+	out := []byte{0x81}
+	if n := len(text); n < 126 {
+		out = append(out, 0x80|byte(n))
+	} else {
+		out = append(out, 0x80|126, byte(n>>8), byte(n))
+	}
+	return append(append(out, 0, 0, 0, 0), text...)
+}
