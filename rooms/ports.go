@@ -98,6 +98,9 @@ type Sessions interface {
 	KeepSession(ctx context.Context, id models.SessionID, session models.Session, keep time.Duration) error
 	// TakeSession returns the session and forgets it.
 	TakeSession(ctx context.Context, id models.SessionID) (session models.Session, found bool, err error)
+	// AwaitSession is TakeSession of one that is about to be kept, on any pod: it
+	// returns as soon as it is, or patience ends.
+	AwaitSession(ctx context.Context, id models.SessionID, patience time.Duration) (session models.Session, found bool, err error)
 }
 
 // Hub reaches connected sockets.

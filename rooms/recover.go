@@ -8,12 +8,9 @@ import (
 	"parley/models"
 )
 
-const (
-	recoverPoll = 10 * time.Millisecond
-	// reorder is how far apart in time two messages may be that reached a socket
-	// in the other order. It matters only where nobody is left who knows.
-	reorder = 250 * time.Millisecond
-)
+// reorder is how far apart in time two messages may be that reached a socket in
+// the other order. It matters only where nobody is left who knows.
+const reorder = 250 * time.Millisecond
 
 // returned is a client that came back to its session.
 type returned struct {
@@ -93,29 +90,10 @@ func (s *Service) session(ctx context.Context, user models.UserID, id models.Ses
 	}
 	s.Hub.Part(id, door.SocketID())
 	err = door.Aside(ctx, func() (err error) {
-		session, found, err = s.awaitSession(ctx, id)
+		session, found, err = s.Sessions.AwaitSession(ctx, id, s.Limits.RecoveryPatience)
 		return err
 	})
 	return session, found, err
-}
-
-func (s *Service) awaitSession(ctx context.Context, id models.SessionID) (session models.Session, found bool, err error) {
-	patience := time.NewTimer(s.Limits.RecoveryPatience)
-	defer patience.Stop()
-	tick := time.NewTicker(recoverPoll)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return session, false, models.Unavailable("the server", ctx.Err())
-		case <-patience.C: // its pod is dead, or it left long ago
-			return session, false, nil
-		case <-tick.C:
-		}
-		if session, found, err = s.Sessions.TakeSession(ctx, id); err != nil || found {
-			return session, found, err
-		}
-	}
 }
 
 // upTo is what a client had that read the message last; ok is false where the

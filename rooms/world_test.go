@@ -45,6 +45,7 @@ type world struct {
 	sessions map[models.SessionID]models.Session
 	census   map[models.UserID]time.Time
 	onAdd    func(models.UserID)    // what happens right after a socket was added; it has mu
+	notify   chan struct{}          // closed when the next session is kept
 	onPart   func(models.SessionID) // what the socket that holds a session does when told to go
 }
 
@@ -67,7 +68,7 @@ func newWorld(t *testing.T) *world {
 		chats: map[models.ChatID]models.Chat{}, requests: map[string]models.Request{},
 		saved: map[models.UserID]models.Absence{}, noted: map[models.UserID]note{},
 		sockets: map[models.UserID][]models.SocketID{}, fail: map[string]error{}, dropped: map[string]int{},
-		sessions: map[models.SessionID]models.Session{},
+		sessions: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
 	}
 	w.svc = New(Options{
 		Chats: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Hub: hub{w},
@@ -602,7 +603,28 @@ func (w *world) KeepSession(_ context.Context, id models.SessionID, s models.Ses
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sessions[id] = s
+	close(w.notify)
+	w.notify = make(chan struct{})
 	return w.failure("keepSession")
+}
+
+func (w *world) AwaitSession(ctx context.Context, id models.SessionID, patience time.Duration) (models.Session, bool, error) {
+	end := time.After(patience)
+	for over := false; ; {
+		w.mu.Lock()
+		kept := w.notify
+		w.mu.Unlock()
+		if s, found, err := w.TakeSession(ctx, id); found || err != nil || over {
+			return s, found, err
+		}
+		select {
+		case <-kept:
+		case <-end:
+			over = true
+		case <-ctx.Done():
+			return models.Session{}, false, models.Unavailable("the server", ctx.Err())
+		}
+	}
 }
 
 func (w *world) TakeSession(_ context.Context, id models.SessionID) (models.Session, bool, error) {

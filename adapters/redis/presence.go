@@ -105,6 +105,7 @@ type Presence struct {
 	now       func() time.Time
 	callbacks Callbacks
 	sockets   *registry
+	notices   *notices
 
 	kicks  chan struct{} // the lease is to be looked at now
 	work   chan struct{} // upkeep has something to do
@@ -138,7 +139,7 @@ func NewPresence(o PresenceOptions) (*Presence, error) {
 	}
 	p := &Presence{
 		client: o.Client, pod: o.PodID, ttl: o.TTL, now: o.Now, callbacks: o.Callbacks,
-		sockets: newRegistry(), kicks: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		sockets: newRegistry(), notices: newNotices(o.Client), kicks: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
 	_, p.clustered = o.Client.(*driver.ClusterClient)
 	p.logger, p.metrics = orQuiet(o.Logger, o.Metrics)

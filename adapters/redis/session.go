@@ -13,8 +13,13 @@ import (
 
 const sessionPrefix = "parley:session:"
 
-// takeSessionScript is GETDEL, which a Redis before 6.2 does not have.
-const takeSessionScript = `local v=redis.call('GET',KEYS[1]) if v then redis.call('DEL',KEYS[1]) end return v`
+const (
+	// keepSessionScript also tells whoever waits for it, on a channel of the same
+	// name; who may not be told has its last look.
+	keepSessionScript = `redis.call('SET',KEYS[1],ARGV[1],'PX',ARGV[2]) redis.pcall('PUBLISH',KEYS[1],'') return 1`
+	// takeSessionScript is GETDEL, which a Redis before 6.2 does not have.
+	takeSessionScript = `local v=redis.call('GET',KEYS[1]) if v then redis.call('DEL',KEYS[1]) end return v`
+)
 
 // note is a session in JSON; times are Unix µs, and those of Sent are the
 // differences from one to the next.
@@ -50,7 +55,32 @@ func (p *Presence) KeepSession(ctx context.Context, id models.SessionID, s model
 	if err != nil {
 		return models.Internal(err)
 	}
-	return p.ask("keep_session", func() error { return p.client.Set(ctx, sessionKey(id), value, keep).Err() })
+	return p.ask("keep_session", func() error {
+		return p.client.Eval(ctx, keepSessionScript, []string{sessionKey(id)}, value, max(1, keep.Milliseconds())).Err()
+	})
+}
+
+// AwaitSession is TakeSession of what somebody is about to keep: it returns when
+// that is there, and looks a last time when patience ends. All who wait on this
+// pod share one connection.
+func (p *Presence) AwaitSession(ctx context.Context, id models.SessionID, patience time.Duration) (s models.Session, found bool, err error) {
+	look, done := p.notices.await(sessionKey(id))
+	defer done()
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	for over := false; !over; {
+		select {
+		case <-ctx.Done():
+			return s, false, models.Unavailable("the server", ctx.Err())
+		case <-end.C:
+			over = true
+		case <-look:
+		}
+		if s, found, err = p.TakeSession(ctx, id); err != nil || found {
+			return s, found, err
+		}
+	}
+	return s, false, nil
 }
 
 // TakeSession returns what is remembered, and forgets it.

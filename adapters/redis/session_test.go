@@ -2,7 +2,10 @@ package redis
 
 import (
 	"context"
+	"fmt"
 	"reflect"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -55,4 +58,116 @@ func TestSessions(t *testing.T) {
 	if err != nil || !found || len(s.Before.Seen) != 0 || len(s.Sent) != 1 || s.Sent[0].ID != messageID(3) {
 		t.Errorf("%+v, %v, %v", s, found, err)
 	}
+}
+
+// awaited is what a waiter for a session was answered.
+type awaited struct {
+	session models.Session
+	found   bool
+	err     error
+}
+
+func (p *pod) awaitSession(ctx context.Context, id models.SessionID) <-chan awaited {
+	answer := make(chan awaited, 1)
+	go func() {
+		s, found, err := p.AwaitSession(ctx, id, time.Hour)
+		answer <- awaited{s, found, err}
+	}()
+	return answer
+}
+
+func (p *pod) mustKeep(t *testing.T, id models.SessionID, user models.UserID) {
+	t.Helper()
+	s := models.Session{UserID: user, Before: models.Absence{Since: time.Now().Add(-time.Minute)}}
+	if err := p.KeepSession(context.Background(), id, s, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// answered fails where it takes about as long as waiting does: nobody looks again
+// and again here.
+func answered(t *testing.T, what string, answer <-chan awaited) awaited {
+	t.Helper()
+	select {
+	case a := <-answer:
+		return a
+	case <-time.After(30 * time.Second):
+		t.Fatalf("%s: no answer", what)
+		return awaited{}
+	}
+}
+
+func (p *pod) listens(channel string) bool {
+	n, err := p.client.PubSubNumSub(context.Background(), channel).Result()
+	return err == nil && n[channel] > 0
+}
+
+func testAwaitedSessions(t *testing.T, a, b *pod) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	waits := b.awaitSession(ctx, "later")
+	await(t, "b to listen", func() bool { return b.listens("parley:session:later") })
+	a.mustKeep(t, "later", "u")
+	if got := answered(t, "kept meanwhile", waits); got.err != nil || !got.found || got.session.UserID != "u" {
+		t.Errorf("kept meanwhile: %+v", got)
+	}
+	a.mustKeep(t, "before", "u")
+	if got := answered(t, "kept before", b.awaitSession(ctx, "before")); got.err != nil || !got.found {
+		t.Errorf("kept before: %+v", got)
+	}
+	if _, found, err := b.AwaitSession(ctx, "never", 10*time.Millisecond); found || err != nil {
+		t.Errorf("never kept: %v, %v", found, err)
+	}
+	waits = b.awaitSession(ctx, "given up")
+	cancel()
+	if got := answered(t, "given up", waits); got.found || models.CodeOf(got.err) != models.CodeUnavailable {
+		t.Errorf("given up: %+v", got)
+	}
+	await(t, "nobody to listen", func() bool {
+		b.notices.mu.Lock()
+		defer b.notices.mu.Unlock()
+		return !b.notices.running && len(b.notices.waiting) == 0
+	})
+}
+
+// A pod's clients may come back all at once: who waits takes no connection.
+func TestThoseWhoWaitForSessionsShareAConnection(t *testing.T) {
+	t.Parallel()
+	const many = 500
+	client := open(t, startServer(t).url())
+	a, b := newPod(t, client, "a"), newPod(t, client, "b")
+	ctx := context.Background()
+	id := func(i int) models.SessionID { return models.SessionID(fmt.Sprintf("id-%d", i)) }
+	var waits [many]<-chan awaited
+	for i := range waits {
+		waits[i] = b.awaitSession(ctx, id(i))
+	}
+	everybody := func() bool {
+		for i := range waits {
+			if !b.listens("parley:session:" + string(id(i))) {
+				return false
+			}
+		}
+		return true
+	}
+	await(t, "everybody to be listened for", everybody)
+	subscribers := func() string { return client.Do(ctx, "CLIENT", "LIST", "TYPE", "pubsub").Val().(string) }
+	if n := strings.Count(subscribers(), "\n"); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+	// What is kept while that one is broken is found once it is there again.
+	if err := client.Do(ctx, "CLIENT", "KILL", "TYPE", "pubsub").Err(); err != nil {
+		t.Fatal(err)
+	}
+	var keepers sync.WaitGroup
+	for i := range waits {
+		keepers.Go(func() { a.mustKeep(t, id(i), "u") })
+	}
+	keepers.Wait()
+	for i := range waits {
+		if got := answered(t, string(id(i)), waits[i]); got.err != nil || !got.found {
+			t.Fatalf("%d: %+v", i, got)
+		}
+	}
+	await(t, "the connection to be closed", func() bool { return subscribers() == "" })
 }
