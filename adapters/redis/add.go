@@ -70,16 +70,18 @@ func (p *Presence) beside(ctx context.Context, user models.UserID, socket models
 }
 
 // write notes the sockets in the pod's hash and then adds them to their sets,
-// in this order: a pod that dies in between leaves notes, not ghosts. What also
-// asks for is looked up right behind.
+// in this order: a pod that dies in between leaves notes, not ghosts. It is seen
+// to that the pod is known, too: a Redis that lost its data has forgotten it, and
+// who dies before its next refresh must be found. What also asks for is looked up
+// right behind.
 func (p *Presence) write(ctx context.Context, op string, entries []*entry, also ...func(driver.Pipeliner)) ([]counted, error) {
 	fields := make([]any, 0, 2*len(entries))
 	for _, e := range entries {
 		fields = append(fields, string(e.socket), string(e.user))
 	}
-	var lease *driver.IntCmd
+	var lease *driver.BoolCmd
 	commands := make([]*driver.Cmd, len(entries))
-	keys := []typed{{socketsKey(p.pod), aHash}}
+	keys := []typed{{socketsKey(p.pod), aHash}, {podsKey, aZSet}}
 	for _, e := range entries {
 		keys = append(keys, typed{userKey(e.user), aSet})
 		if len(also) > 0 {
@@ -88,7 +90,7 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 	}
 	err := p.sound(ctx, op, func() error {
 		pipe := p.client.Pipeline()
-		lease = pipe.Exists(ctx, leaseKey(p.pod))
+		lease = pipe.SetNX(ctx, leaseKey(p.pod), stopgap, p.ttl/leasePart)
 		pipe.HSet(ctx, socketsKey(p.pod), fields...)
 		if p.clustered { // where one pipeline is several connections, it has no order
 			if _, err := pipe.Exec(ctx); err != nil {
@@ -96,6 +98,7 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 			}
 			pipe = p.client.Pipeline()
 		}
+		pipe.ZAddNX(ctx, podsKey, driver.Z{Score: float64(p.now().UnixMilli()), Member: p.pod})
 		for i, e := range entries {
 			commands[i] = pipe.Eval(ctx, addScript, []string{userKey(e.user)}, string(e.socket), maxBeside)
 		}
@@ -114,8 +117,7 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 	if err != nil {
 		return nil, err
 	}
-	if lease.Val() == 0 {
-		// Not registered, or Redis lost its data: nobody would clean up after us.
+	if lease.Val() { // not registered yet, or Redis lost its data, perhaps more of it
 		poke(p.kicks)
 	}
 	return counts(commands)

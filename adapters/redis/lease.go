@@ -112,6 +112,10 @@ func (p *Presence) lookBack(ctx context.Context) error {
 	}, typed{podsKey, aZSet})
 }
 
+// stopgap is a lease that was taken for the sake of a socket: the next refresh
+// has yet to learn that there was none.
+const stopgap = "stopgap"
+
 // refresh renews the lease; held is false where it was gone and had to be
 // taken anew. The lease comes before the list: who is on it has had one.
 func (p *Presence) refresh(ctx context.Context) (held bool, err error) {
@@ -120,13 +124,13 @@ func (p *Presence) refresh(ctx context.Context) (held bool, err error) {
 	now := p.now().UnixMilli()
 	err = p.sound(ctx, "lease", func() error {
 		lease := p.ttl / leasePart
-		err := p.client.SetArgs(ctx, leaseKey(p.pod), now, driver.SetArgs{Mode: "XX", TTL: lease}).Err()
-		if held = err == nil; errors.Is(err, driver.Nil) {
-			err = p.client.Set(ctx, leaseKey(p.pod), now, lease).Err()
-		}
-		if err != nil {
+		pipe := p.client.Pipeline() // nobody else writes it
+		was := pipe.Get(ctx, leaseKey(p.pod))
+		pipe.Set(ctx, leaseKey(p.pod), now, lease)
+		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, driver.Nil) {
 			return err
 		}
+		held = was.Err() == nil && was.Val() != stopgap
 		return p.client.ZAdd(ctx, podsKey, driver.Z{Score: float64(now), Member: p.pod}).Err()
 	}, typed{podsKey, aZSet})
 	return held, err

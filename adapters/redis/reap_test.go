@@ -334,3 +334,41 @@ func TestNewPresenceRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Redis has lost its data; a pod lets somebody in, and dies before it has looked
+// at its lease again. Another finds what it has left behind.
+func TestAPodThatDiesRightAfterRedisForgotIt(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(t *testing.T) string{
+		"redis":   func(t *testing.T) string { return startServer(t).url() },
+		"cluster": func(t *testing.T) string { return "redis+cluster://" + startCluster(t).addr },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := open(t, start(t))
+			dead, other := newPod(t, client, "dead"), startPod(t, client, "other")
+			dead.mustAdd(t, "u", "ghost") // and never again anything
+			await(t, "the ghost to be gone", func() bool { return len(members(t, client, "u")) == 0 })
+			await(t, "it to be told", func() bool { reaped, _, _ := other.told.counts(); return reaped == 1 })
+		})
+	}
+}
+
+// Whom Redis has forgotten puts everybody back, though the first socket that
+// came since has taken a lease for it.
+func TestALeaseTakenForASocketIsNoneThatWasHeld(t *testing.T) {
+	t.Parallel()
+	client := open(t, startServer(t).url())
+	ctx := context.Background()
+	p := newPod(t, client, "a")
+	p.ttl = time.Hour // it looks at its lease by itself, and at everything, long after this
+	p.run(t)
+	p.mustAdd(t, "u", "before")
+	await(t, "the lease", func() bool { return client.ZScore(ctx, "parley:pods", "a").Err() == nil && client.Get(ctx, "parley:pod:a").Val() != stopgap })
+	if err := client.FlushAll(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	p.mustAdd(t, "w", "after")
+	await(t, "all to be back", func() bool { return slices.Equal(members(t, client, "u"), []string{"before"}) })
+	await(t, "it to be told", func() bool { _, _, restored := p.told.counts(); return restored == 1 })
+}
