@@ -97,6 +97,7 @@ type Departure struct {
 	Sent     []Delivery
 	Backlog  int
 	SentFrom time.Time
+	Unread   int
 }
 
 // Delivery is a message on its way to one socket.
@@ -129,6 +130,9 @@ type Session struct {
 	Sent    []Delivery
 	Backlog int
 	From    time.Time
+	// Unread is how many of Sent, from the first that is not known to have reached
+	// the client, it cannot be taken to have read.
+	Unread int
 }
 
 // MaxSent is how many messages a Session names at most, the newest.
@@ -140,11 +144,12 @@ func (s Session) Checked(now time.Time) (checked Session, odd, ok bool) {
 	if s.UserID, ok = ParseUserID(string(s.UserID)); !ok {
 		return Session{}, true, false
 	}
-	if s.Before, odd, ok = s.Before.Checked(now); !ok || s.Backlog < 0 || s.Backlog > len(s.Sent) || len(s.Sent) > MaxSent {
+	if s.Before, odd, ok = s.Before.Checked(now); !ok || s.Backlog < 0 || s.Backlog > len(s.Sent) || len(s.Sent) > MaxSent ||
+		s.Unread < 0 || s.Unread > len(s.Sent) {
 		return Session{}, true, false
 	}
 	var sent []Delivery
-	backlog := 0
+	backlog, unread := 0, 0
 	for i, d := range s.Sent {
 		id, known := ParseMessageID(string(d.ID))
 		if !known || !Plausible(d.At, now) {
@@ -154,9 +159,12 @@ func (s Session) Checked(now time.Time) (checked Session, odd, ok bool) {
 		if i < s.Backlog {
 			backlog++
 		}
+		if i >= len(s.Sent)-s.Unread {
+			unread++
+		}
 		sent = append(sent, Delivery{ID: id, At: d.At})
 	}
-	s.Sent, s.Backlog = sent, backlog
+	s.Sent, s.Backlog, s.Unread = sent, backlog, unread
 	if !s.From.IsZero() && !Plausible(s.From, now) {
 		s.From, odd = now, true // nothing before it is known to be all
 	}

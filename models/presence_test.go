@@ -41,16 +41,17 @@ func TestCheckedSession(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	good := MessageID(strings.Repeat("a1", 12))
 	before := Absence{Since: now.Add(-time.Hour), Seen: []MessageID{"notice-1"}}
-	got, odd, ok := Session{UserID: "bob", Before: before, Backlog: 2, Sent: []Delivery{
+	got, odd, ok := Session{UserID: "bob", Before: before, Backlog: 2, Unread: 2, Sent: []Delivery{
 		{ID: "notice-2", At: now}, {ID: good, At: now}, {ID: good, At: now.AddDate(100, 0, 0)}, {ID: good, At: now},
 	}}.Checked(now)
-	if !ok || !odd || got.Backlog != 1 || len(got.Sent) != 2 || len(got.Before.Seen) != 0 {
+	if !ok || !odd || got.Backlog != 1 || got.Unread != 1 || len(got.Sent) != 2 || len(got.Before.Seen) != 0 {
 		t.Errorf("%+v, odd %v, ok %v", got, odd, ok)
 	}
 	for what, s := range map[string]Session{
 		"nobody's":                  {Before: Absence{Since: now}},
 		"of no time":                {UserID: "bob"},
 		"with more missed than all": {UserID: "bob", Before: Absence{Since: now}, Backlog: 1},
+		"with more unread than all": {UserID: "bob", Before: Absence{Since: now}, Unread: 1},
 		"with less than nothing":    {UserID: "bob", Before: Absence{Since: now}, Backlog: -1},
 		"without end":               {UserID: "bob", Before: Absence{Since: now}, Sent: make([]Delivery, MaxSent+1)},
 	} {

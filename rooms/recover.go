@@ -60,10 +60,10 @@ func (s *Service) comeBack(ctx context.Context, user models.UserID, door Door, o
 		r.had = models.Absence{Since: last.CreatedAt.Add(Slack - reorder), Seen: []models.MessageID{last.ID}}
 	case offset == "":
 		r.had = models.Absence{Since: id.Began().Add(Slack)}
-	case found && len(session.Sent) > 0:
+	case found && len(session.Sent) > session.Unread:
 		// Somebody else's event ended in a text, which stock clients take for an
-		// offset. All that was sent counts as read.
-		r.had, _ = upTo(session, session.Sent[len(session.Sent)-1].ID)
+		// offset. All that can have reached it counts as read.
+		r.had, _ = upTo(session, session.Sent[len(session.Sent)-session.Unread-1].ID)
 	case found:
 		r.had = session.Before
 	default:
@@ -141,7 +141,7 @@ func (s *Service) word(d models.Departure) models.Session {
 		return models.Session{}
 	}
 	return models.Session{
-		UserID: d.UserID, Over: d.Deliberate, Before: w.absence, Sent: d.Sent, Backlog: d.Backlog, From: d.SentFrom,
+		UserID: d.UserID, Over: d.Deliberate, Before: w.absence, Sent: d.Sent, Backlog: d.Backlog, From: d.SentFrom, Unread: d.Unread,
 	}
 }
 

@@ -219,3 +219,39 @@ func TestUpTo(t *testing.T) {
 		t.Error("found what was never sent")
 	}
 }
+
+// Somebody else's event ended in a text, which the client has for its offset. It
+// says nothing, and neither does it make read what never reached the client.
+func TestRecoveryByAForeignOffset(t *testing.T) {
+	for name, tc := range map[string]struct {
+		unread int
+		want   []string
+	}{
+		"all was written": {0, []string{"missed"}},
+		"not the last":    {1, []string{"two", "missed"}},
+		"nothing was":     {2, []string{"one", "two", "missed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			chat := w.chat("ann", "bob")
+			w.connect("bob", "laptop")
+			w.advance(time.Minute)
+			w.connect("bob", "phone")
+			session := models.NewSessionID("bob", w.now())
+			w.advance(time.Minute)
+			one := w.send("ann", chat, "one")
+			two := w.send("ann", chat, "two")
+			w.svc.Disconnect(context.Background(), models.Departure{
+				UserID: "bob", SocketID: "phone", At: w.now(), Welcomed: true, Session: session, Unread: tc.unread,
+				Sent: []models.Delivery{{ID: one.ID, At: one.CreatedAt}, {ID: two.ID, At: two.CreatedAt}},
+			})
+			w.advance(time.Minute)
+			w.send("ann", chat, "missed")
+			d := &door{id: "phone2", session: session, offset: "a notice of the frontend's"}
+			same(t, "backlog", w.come("bob", d), tc.want...)
+			if d.resumed {
+				t.Error("the session went on, though what it missed is only concluded")
+			}
+		})
+	}
+}

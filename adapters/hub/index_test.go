@@ -109,3 +109,25 @@ func TestNoDepartureFromTheDoor(t *testing.T) {
 		t.Errorf("%d departures, %d sockets", n, p.s.Sockets())
 	}
 }
+
+// Whatever was written after a client was last heard, its connection was dead:
+// none of it counts as read, nor what follows.
+func TestWhatADeadConnectionWasSentIsUnread(t *testing.T) {
+	heard := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	at := func(s int, id models.MessageID) sentAt {
+		return sentAt{id: id, at: heard.Add(time.Duration(s) * time.Second)}
+	}
+	for name, tc := range map[string]struct {
+		unsent []sentAt
+		unread int
+	}{
+		"all written": {nil, 2},
+		"one was not": {[]sentAt{at(-1, "b")}, 3},
+	} {
+		p := parting{until: heard, sent: []sentAt{at(-2, "a"), at(-1, "b"), at(1, "c"), at(2, "d")}, unsent: tc.unsent}
+		p.departure.Welcomed = true
+		if d := p.finish(); d.Unread != tc.unread || len(d.Sent) != 4 {
+			t.Errorf("%s: unread the last %d of %v", name, d.Unread, d.Sent)
+		}
+	}
+}

@@ -100,6 +100,12 @@ func (p *parting) finish() models.Departure {
 			d.At = u.at
 		}
 	}
+	if first := slices.IndexFunc(d.Sent, func(s models.Delivery) bool {
+		_, no := lost[s.ID]
+		return no || s.At.After(p.until)
+	}); first >= 0 {
+		d.Unread = len(d.Sent) - first
+	}
 	if !d.Welcomed {
 		return d
 	}

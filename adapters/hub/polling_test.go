@@ -135,6 +135,9 @@ func TestPollingUnconfirmedIsNotSeen(t *testing.T) {
 	if len(d.Seen) != 1 || d.Seen[0] != msg(chat, 1, "").Message.ID {
 		t.Errorf("seen %v", d.Seen)
 	}
+	if len(d.Sent) != 2 || d.Unread != 1 {
+		t.Errorf("sent %v, unread the last %d", d.Sent, d.Unread)
+	}
 }
 
 // What is sent to a connection that is being sent off, and takes nothing any

@@ -32,13 +32,14 @@ type note struct {
 	Steps   []int64  `json:"steps,omitempty"`
 	Backlog int      `json:"backlog,omitempty"`
 	From    int64    `json:"from,omitempty"`
+	Unread  int      `json:"unread,omitempty"`
 }
 
 func sessionKey(id models.SessionID) string { return sessionPrefix + string(id) }
 
 // KeepSession remembers the session for that long.
 func (p *Presence) KeepSession(ctx context.Context, id models.SessionID, s models.Session, keep time.Duration) error {
-	n := note{User: string(s.UserID), Over: s.Over, Since: s.Before.Since.UnixMicro(), Backlog: s.Backlog}
+	n := note{User: string(s.UserID), Over: s.Over, Since: s.Before.Since.UnixMicro(), Backlog: s.Backlog, Unread: s.Unread}
 	if !s.From.IsZero() {
 		n.From = s.From.UnixMicro()
 	}
@@ -103,7 +104,7 @@ func (p *Presence) TakeSession(ctx context.Context, id models.SessionID) (models
 		return models.Session{}, false, nil // the client is where it would be without
 	}
 	s := models.Session{
-		UserID: models.UserID(n.User), Over: n.Over, Backlog: n.Backlog,
+		UserID: models.UserID(n.User), Over: n.Over, Backlog: n.Backlog, Unread: n.Unread,
 		Before: models.Absence{Since: time.UnixMicro(n.Since).UTC()},
 	}
 	if n.From != 0 {

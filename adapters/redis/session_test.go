@@ -19,7 +19,7 @@ func TestSessions(t *testing.T) {
 	ctx := context.Background()
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC)
 	whole := models.Session{
-		UserID: "u", Over: true, Backlog: 1, From: at.Add(time.Second),
+		UserID: "u", Over: true, Backlog: 1, Unread: 2, From: at.Add(time.Second),
 		Before: models.Absence{Since: at, Seen: []models.MessageID{messageID(0)}},
 		Sent:   []models.Delivery{{ID: messageID(1), At: at.Add(-time.Hour)}, {ID: messageID(2), At: at}, {ID: messageID(3), At: at.Add(time.Microsecond)}},
 	}
@@ -38,7 +38,7 @@ func TestSessions(t *testing.T) {
 			t.Errorf("taken twice: %v, %v", found, err)
 		}
 	}
-	for _, junk := range []string{`{"sent":["x"]}`, `{"user":"u","since":9223372036854775807}`, `{"user":"u","since":1,"backlog":-1}`, `{"user":"","since":1}`, `[]`} {
+	for _, junk := range []string{`{"sent":["x"]}`, `{"user":"u","since":9223372036854775807}`, `{"user":"u","since":1,"backlog":-1}`, `{"user":"u","since":1,"unread":1}`, `{"user":"","since":1}`, `[]`} {
 		if err := client.Set(ctx, "parley:session:junk", junk, 0).Err(); err != nil {
 			t.Fatal(err)
 		}
