@@ -28,6 +28,7 @@ func (s *Server) send(p socketio.Packet, sel selection, volatile bool, relay fun
 	if !ok {
 		return
 	}
+	msg.rooms = sel.rooms
 	to := recipients.Get().(*[]*member)
 	x.mu.Lock()
 	now := s.opts.Now() // under the lock: times tell the order of sending

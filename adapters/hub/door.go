@@ -160,7 +160,6 @@ func (s *Server) welcome(socket *socketio.Socket) {
 		return
 	}
 	m.phase = live
-	m.seating.left = nil
 	g, now := m.gate, s.opts.Now()
 	m.greet(g.welcome, now)
 	g.welcome = nil
@@ -207,6 +206,7 @@ func (s *Server) encodeAll(events []models.Event) []message {
 		}
 		if told, ok := ev.(models.NewMessage); ok && msg.sent != nil {
 			msg.sent.at = told.Message.CreatedAt
+			msg.rooms = []string{string(told.Message.ChatID)}
 		}
 		all = append(all, msg)
 	}

@@ -263,3 +263,42 @@ func TestKickedAtTheDoor(t *testing.T) {
 		eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
 	}
 }
+
+// A removal is answered while the socket stands at the door: of that chat it is
+// told nothing any more, neither what was found for it nor what was held back.
+func TestARemovalCutsTheBacklog(t *testing.T) {
+	t.Parallel()
+	other := models.ChatID("aaaaaaaaaaaaaaaaaaaaaaaa")
+	p := newPod(t, nil, chat)
+	asked, found := make(chan struct{}), make(chan []models.Event)
+	who := models.Audience{Users: []models.UserID{"u"}}
+	p.s.OnConnect(func(ctx context.Context, d *Door) (Welcome, error) {
+		d.Identify("u")
+		d.Enter([]models.ChatID{chat, other})
+		d.Later(func(context.Context) []models.Event { close(asked); return <-found })
+		backlog := []models.Event{msg(chat, 1, "found"), msg(other, 2, "found, stays"), msg(chat, 3, "found")}
+		p.s.Emit(toChat(chat), msg(chat, 4, "held back"))
+		p.s.Emit(toChat(other), msg(other, 5, "held back, stays"))
+		return Welcome{UserID: "u", Backlog: backlog}, p.s.Leave(ctx, who, chat)
+	})
+	p.start()
+	c := p.dial()
+	c.connect("u")
+	<-asked
+	if got := c.message(); got != "found, stays" {
+		t.Fatal(got)
+	}
+	p.s.Emit(toChat(other), msg(other, 6, "live, left later"))
+	if err := p.s.Leave(context.Background(), who, other); err != nil {
+		t.Fatal(err)
+	}
+	third := models.ChatID("bbbbbbbbbbbbbbbbbbbbbbbb")
+	if err := p.s.Join(context.Background(), who, third); err != nil {
+		t.Fatal(err)
+	}
+	found <- []models.Event{msg(other, 7, "found later")}
+	p.s.Emit(toChat(third), msg(third, 8, "the end"))
+	if got := c.message(); got != "the end" {
+		t.Errorf("told %q of a chat it was taken out of", got)
+	}
+}

@@ -70,7 +70,7 @@ func (x *index) join(m *member, name string, now time.Time) {
 }
 
 func (x *index) leave(m *member, name string) {
-	m.seating.leaves(name, m.phase < live && m.user != "")
+	m.seating.leaves(name, m.gate != nil && m.user != "")
 	if _, in := m.rooms[name]; !in {
 		return
 	}

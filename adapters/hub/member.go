@@ -129,6 +129,7 @@ func (m *member) cut(reason string) { m.session.Abort(engineio.Reason(reason)) }
 // greet sends the backlog, or more of it, while the gate is shut. It needs
 // index.mu.
 func (m *member) greet(backlog []message, now time.Time) {
+	backlog = slices.DeleteFunc(backlog, func(msg message) bool { return !m.mayHear(&msg) })
 	size := 0
 	for _, msg := range backlog {
 		size += msg.size
@@ -148,8 +149,25 @@ func (m *member) open(now time.Time) {
 	g := m.gate
 	m.gate = nil
 	for _, msg := range g.held {
-		m.give(&msg, now)
+		if m.mayHear(&msg) {
+			m.give(&msg, now)
+		}
 	}
+	m.seating.left = nil
+}
+
+// mayHear is false where the member was told to leave where the message is for
+// while that was looked up or held back. It needs index.mu.
+func (m *member) mayHear(msg *message) bool {
+	left := false
+	for _, name := range msg.rooms {
+		if _, in := m.rooms[name]; in {
+			return true
+		}
+		_, out := m.seating.left[name]
+		left = left || out
+	}
+	return !left
 }
 
 func (h *history) begin(backlog []message, now time.Time) {

@@ -16,6 +16,9 @@ type message struct {
 	frames   []*engineio.Frame
 	size     int // bytes
 	volatile bool
+	// rooms are those it is for: who has left all of them while it was held back
+	// does not get it any more. None is everybody.
+	rooms []string
 	// sent is what a new_message is known by afterwards; nil for other events.
 	sent *sentAt
 	// marked are the frames of a new_message with its offset behind them.

@@ -128,7 +128,7 @@ func (x *index) reseat(m *member, chats []models.ChatID, moved map[string]struct
 // the database says it missed.
 type seating struct {
 	// left are the rooms it was told to leave since it was identified and before
-	// it was in.
+	// its gate was open.
 	left map[string]struct{}
 	// entered is set by Enter; stale by Reseat for one that may have looked its
 	// chats up while joins and leaves were not heard.
@@ -175,6 +175,7 @@ func (s *Server) Retell(message models.Message) {
 	if !ok || msg.sent == nil {
 		return
 	}
+	msg.rooms = []string{string(message.ChatID)}
 	x, id := s.index, message.ID
 	x.mu.Lock()
 	now := s.opts.Now()
