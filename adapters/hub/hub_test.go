@@ -333,3 +333,57 @@ func TestBroadcastOrder(t *testing.T) {
 		last[s]++
 	}
 }
+
+// What another pod says while it is looked up what it said before comes behind
+// that; but not for ever, and not without bounds.
+func TestWhatIsSaidWhileCatchingUpComesBehindIt(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change func(*detained)
+		live   int // messages that come meanwhile
+		want   []string
+	}{
+		"caught up":       {func(*detained) {}, 3, []string{"missed", "live 1", "live 2", "live 3"}},
+		"takes too long":  {func(d *detained) { d.patience = 10 * time.Millisecond }, 1, []string{"live 1", "missed"}},
+		"more than there": {func(d *detained) { d.limit = 2 }, 3, []string{"live 1", "live 2", "live 3", "missed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			hub := &fakeHub{}
+			here, there := hub.bus(), hub.bus()
+			p := newPod(t, func(o *Options) { o.Bus = here }, chat)
+			tc.change(&p.s.detained)
+			other := newPod(t, func(o *Options) { o.Bus = there }, chat).start()
+			asked, answer := make(chan struct{}), make(chan struct{})
+			p.s.OnResumed(func(context.Context, time.Time) {
+				close(asked)
+				<-answer
+				p.s.Retell(msg(chat, 100, "missed").Message)
+			})
+			p.start()
+			c := p.dial()
+			c.connect("u")
+			here.local.Resumed(time.Unix(10, 0))
+			<-asked
+			for i := range tc.live {
+				other.s.Emit(toChat(chat), msg(chat, i+1, fmt.Sprintf("live %d", i+1)))
+			}
+			late := tc.want[0] != "missed"
+			var got []string
+			for len(got) < len(tc.want) {
+				if !late && len(got) == 0 || late && len(got) == tc.live {
+					close(answer)
+				}
+				got = append(got, c.message())
+			}
+			if !slices.Equal(got, tc.want) {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			// It is over: nothing waits any more.
+			other.s.Emit(toChat(chat), msg(chat, 101, "after"))
+			if got := c.message(); got != "after" {
+				t.Errorf("got %q after it", got)
+			}
+		})
+	}
+}

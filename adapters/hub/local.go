@@ -12,7 +12,10 @@ import (
 type local struct{ s *Server }
 
 func (l *local) Broadcast(p cluster.Packet, opts cluster.Options) {
-	l.s.send(packetOf(p), selectionFrom(opts), opts.Flags.Volatile, nil)
+	tell := func() { l.s.send(packetOf(p), selectionFrom(opts), opts.Flags.Volatile, nil) }
+	if !l.s.detained.takes(tell) {
+		tell()
+	}
 }
 
 func (l *local) BroadcastWithAck(p cluster.Packet, opts cluster.Options, clients func(int), ack func([]any)) {

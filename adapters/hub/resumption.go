@@ -20,16 +20,28 @@ func (r *resumption) ask(s *Server, since time.Time) {
 	if r.since.IsZero() || since.Before(r.since) {
 		r.since = since
 	}
+	s.detained.begin(s)
 	if r.running {
 		return
 	}
 	r.running = true
 	s.crew.run(func() {
 		for since, ok := r.next(); ok; since, ok = r.next() {
+			s.detained.begin(s)
 			s.guard("OnResumed", func() { s.onResumed(s.life, since) })
 			r.settle(s)
+			if !r.pending() {
+				s.detained.end()
+			}
 		}
 	})
+}
+
+// pending says whether more is to be asked when this is done.
+func (r *resumption) pending() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.since.IsZero()
 }
 
 // busy says whether something is still to be asked, or told.

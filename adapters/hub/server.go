@@ -47,6 +47,7 @@ type Server struct {
 	onDisconnect   func(context.Context, models.Departure)
 	onResumed      func(context.Context, time.Time)
 	resumption     resumption
+	detained       detained
 	reseating      chan struct{} // one Reseat at a time: each notes what moves meanwhile
 
 	draining atomic.Bool
@@ -70,7 +71,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opts: opts, index: newIndex(), leavers: make(chan struct{}, leaversAtOnce),
 		places: newPlaces(opts.LetInAtOnce), complaints: rate.Sometimes{Interval: complaintEvery},
-		stop: make(chan struct{}), heard: make(chan struct{}),
+		detained: detained{patience: detainFor, limit: maxDetained}, stop: make(chan struct{}), heard: make(chan struct{}),
 	}
 	s.reseating = make(chan struct{}, 1)
 	s.life, s.end = context.WithCancel(context.Background())
