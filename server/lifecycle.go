@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
+
+	"parley/models"
 )
 
 // startRetry is how long a step of starting that failed waits for its next try.
@@ -103,12 +106,39 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 		err = errors.Join(fmt.Errorf("finishing requests: %w", herr), httpServer.Close())
 	}
 	s.settlePresence(ctx)
-	if serr := s.sockets.Close(ctx); serr != nil {
+	if serr := s.closeSockets(ctx); serr != nil {
 		err = errors.Join(err, fmt.Errorf("closing the sockets: %w", serr))
 	}
 	t.cancel()
 	t.group.Wait()
 	return errors.Join(err, s.closeWithin(ctx))
+}
+
+// closeSockets leaves time for what is closed after them: a database that is away
+// would take it all.
+func (s *Server) closeSockets(ctx context.Context) error {
+	rest := time.Until(deadline(ctx))
+	ctx, cancel := context.WithTimeout(ctx, max(rest/2, rest-closeMinimum))
+	defer cancel()
+	return s.unlessAway("the sockets", s.sockets.Close(ctx))
+}
+
+// unlessAway is the error, but where it says no more than that a database is not
+// reachable: what could not be told or taken back, the other pods find out for
+// themselves, and it is no failure of this one.
+func (s *Server) unlessAway(what string, err error) error {
+	if err == nil || !away(err) {
+		return err
+	}
+	s.log.Warn("closed without a database that is away", "what", what, "error", err)
+	return nil
+}
+
+func away(err error) bool {
+	if all, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // errors.Join, one by one
+		return !slices.ContainsFunc(all.Unwrap(), func(err error) bool { return !away(err) })
+	}
+	return models.CodeOf(err) == models.CodeUnavailable
 }
 
 // closeMinimum is what closing may always take, however late the rest was.
@@ -122,7 +152,7 @@ func (s *Server) closeWithin(ctx context.Context) error {
 	var errs []error
 	for i := len(s.closers) - 1; i >= 0; i-- {
 		c := s.closers[i]
-		if err := c.close(ctx); err != nil {
+		if err := s.unlessAway(c.name, c.close(ctx)); err != nil {
 			errs = append(errs, fmt.Errorf("closing %s: %w", c.name, err))
 		}
 	}

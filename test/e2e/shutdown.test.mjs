@@ -1,5 +1,7 @@
 // SIGTERM: nothing that was taken is dropped, and the clients find the other pod by themselves. Contract 7.8.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { test } from 'node:test';
 import { libs } from './harness/clients.mjs';
 import { file, png } from './harness/fixtures.mjs';
@@ -132,3 +134,36 @@ test('SIGTERM with uploads that do not end: told to try again, and exit 0 in tim
   assert.equal(await w.Message.countDocuments(), stored);
   assert.deepEqual(w.files(), files);
 });
+
+// What it can take back nowhere, the other pods do when its lease has ended.
+for (const [what, away] of Object.entries({
+  gone: (gate) => gate.shut(),
+  silent: (gate, mute) => {
+    gate.targets = [mute.address()];
+    gate.freeze();
+  },
+})) {
+  test(`SIGTERM while Redis is ${what}: exit 0 in time`, { timeout: 60_000 }, async (t) => {
+    const mute = net.createServer(() => {}).listen(0, '127.0.0.1');
+    t.after(() => mute.close());
+    await once(mute, 'listening');
+    const gate = await w.gate([{ port: w.redisServer.port }]);
+    const going = await w.pod({ REDIS_URL: `redis://127.0.0.1:${gate.port}`, REDIS_TIMEOUT: '500ms', SHUTDOWN_TIMEOUT: '6s', PRESENCE_TTL: '6s' });
+    const [alice, bob] = [objectId(), objectId()];
+    const chatId = await w.chat(alice, bob);
+    const a = await w.connect(w.pods[0], alice);
+    const b = await w.connect(going, bob, { reconnection: false });
+    await w.present(bob, b.id);
+    await away(gate, mute);
+    await waitFor(async () => (await fetch(`${going.url}/readyz`)).status === 503, 15_000, 'the pod to notice');
+    await w.said(going, bob, chatId, 'while Redis is away');
+    const began = performance.now();
+    going.program.signal('SIGTERM');
+    const end = await going.program.exited;
+    assert.deepEqual([end.code, end.signal], [0, null], going.program.tail(20));
+    assert.ok(performance.now() - began < 7_000, `${performance.now() - began} ms`);
+    assertClean(going.program);
+    await w.present(bob);
+    assert.equal((await a.saw('user_offline')).userId, bob);
+  });
+}
