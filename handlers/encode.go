@@ -138,11 +138,22 @@ type userOfflineJSON struct {
 	LastSeen string        `json:"lastSeen"`
 }
 
+// messageDeliveredJSON names its one recipient by userId too, as it was when
+// there was an event for each.
 type messageDeliveredJSON struct {
 	MessageID models.MessageID `json:"messageId"`
 	ChatID    models.ChatID    `json:"chatId"`
-	UserID    models.UserID    `json:"userId"`
+	UserID    models.UserID    `json:"userId,omitempty"`
+	UserIDs   []models.UserID  `json:"userIds"`
 	At        string           `json:"at"`
+}
+
+func messageDeliveredOf(e models.MessageDelivered) messageDeliveredJSON {
+	j := messageDeliveredJSON{MessageID: e.MessageID, ChatID: e.ChatID, UserIDs: e.UserIDs, At: timestamp(e.At)}
+	if len(e.UserIDs) == 1 {
+		j.UserID = e.UserIDs[0]
+	}
+	return j
 }
 
 type messageReadJSON struct {
@@ -176,7 +187,7 @@ func EncodeEvent(event models.Event) (name string, payload any) {
 	case models.UserOffline:
 		return "user_offline", userOfflineJSON{e.UserID, timestamp(e.LastSeen)}
 	case models.MessageDelivered:
-		return "message_delivered", messageDeliveredJSON{e.MessageID, e.ChatID, e.UserID, timestamp(e.At)}
+		return "message_delivered", messageDeliveredOf(e)
 	case models.MessageRead:
 		return "message_read", messageReadJSON{e.ChatID, e.UserID, e.MessageID, timestamp(e.At)}
 	case models.Typing:

@@ -18,11 +18,11 @@ type UserOffline struct {
 	LastSeen time.Time
 }
 
-// MessageDelivered tells a sender that a recipient's socket was sent the message.
+// MessageDelivered tells a sender whose sockets were sent the message.
 type MessageDelivered struct {
 	MessageID MessageID
 	ChatID    ChatID
-	UserID    UserID
+	UserIDs   []UserID
 	At        time.Time
 }
 
@@ -64,4 +64,10 @@ type Audience struct {
 	Sockets       []SocketID
 	ExceptUsers   []UserID
 	ExceptSockets []SocketID
+}
+
+// Notice is an event and who is told it.
+type Notice struct {
+	To    Audience
+	Event Event
 }

@@ -79,9 +79,9 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	}
 	for _, m := range missed {
 		backlog = append(backlog, models.NewMessage{Message: m})
-		if others == 0 && m.SenderID != user {
-			s.receipt(receipt{message: m, to: user})
-		}
+	}
+	if others == 0 {
+		s.returnReceipt(user, missed)
 	}
 	s.Metrics.MessagesReplayed(len(missed))
 	if !recovering && arrival.Ours > 0 {

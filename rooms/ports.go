@@ -108,6 +108,9 @@ type Hub interface {
 	// Emit sends the event to the audience on every pod: this pod's sockets at
 	// once, the others by way of the cluster without waiting for it.
 	Emit(to models.Audience, event models.Event)
+	// EmitEach is Emit for several events in their order; a socket of this pod that
+	// is told more than one is written to once.
+	EmitEach(notices []models.Notice)
 	// Handed returns once what was emitted before is on its way to the other
 	// pods, or ctx ends; at once while they cannot be reached.
 	Handed(ctx context.Context)
@@ -117,6 +120,8 @@ type Hub interface {
 	// and return when every pod has done so.
 	Join(ctx context.Context, who models.Audience, chat models.ChatID) error
 	Leave(ctx context.Context, who models.Audience, chat models.ChatID) error
+	// Here says of each of the users whether they have a socket on this pod.
+	Here(users []models.UserID) []bool
 	// Users are those who have sockets on this pod, Chats the chats those are in.
 	Users() []models.UserID
 	Chats() []models.ChatID

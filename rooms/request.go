@@ -74,7 +74,7 @@ func (s *Service) finish(ctx context.Context, r models.Request, sender models.Us
 	if err := s.Messages.InsertMissing(ctx, r.Messages); err != nil {
 		return nil, false, err
 	}
-	s.publish(ctx, r.Messages)
+	s.publish(ctx, r.Messages, nil)
 	if err := s.Requests.Finish(ctx, r.Key); err != nil {
 		s.Logger.Warn("idempotency key not finished", "error", err)
 	}

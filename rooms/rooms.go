@@ -71,11 +71,8 @@ type Service struct {
 	owes  map[models.SocketID]owed
 
 	receipts chan receipt
+	lookout  lookout
 }
-
-// receiptQueue bounds how many messages may wait for their delivery receipts;
-// receipts are a courtesy, so what does not fit is dropped and counted.
-const receiptQueue = 4096
 
 // New makes a Service. Run must be called for delivery receipts to flow.
 func New(o Options) *Service {
@@ -91,14 +88,8 @@ func New(o Options) *Service {
 // Run works off what may happen after an answer was given. It returns when ctx
 // ends.
 func (s *Service) Run(ctx context.Context) error {
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case r := <-s.receipts:
-			s.deliver(ctx, r)
-		}
-	}
+	gather(ctx, s.receipts, s.deliver)
+	return nil
 }
 
 // member returns the chat if the user takes part in it.

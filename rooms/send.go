@@ -18,7 +18,8 @@ func (s *Service) Send(ctx context.Context, d models.Draft) ([]models.Message, e
 	if err := s.check(d); err != nil {
 		return nil, err
 	}
-	if _, err := s.member(ctx, d.SenderID, d.ChatID); err != nil {
+	chat, err := s.member(ctx, d.SenderID, d.ChatID)
+	if err != nil {
 		return nil, err
 	}
 
@@ -71,7 +72,7 @@ func (s *Service) Send(ctx context.Context, d models.Draft) ([]models.Message, e
 		s.drop(ctx, urls)
 		return nil, err
 	}
-	s.publish(ctx, messages)
+	s.publish(ctx, messages, chat.Participants)
 	if key != "" {
 		if err := s.Requests.Finish(ctx, key); err != nil {
 			// The claim stays open; a retry after its lease finds everything
@@ -154,13 +155,14 @@ func (s *Service) compose(d models.Draft, urls []string) []models.Message {
 // once where they cannot be reached; this is for a Redis that is only slow.
 const handOver = time.Second
 
-// publish tells the chat, in order, and queues the delivery receipts. It waits
+// publish tells the chat, in order, and queues the delivery receipts; without
+// participants they are looked up for those. It waits
 // until the messages are on their way to the other pods: a sender who goes on at
 // another pod, once answered, must not overtake them there.
-func (s *Service) publish(ctx context.Context, messages []models.Message) {
+func (s *Service) publish(ctx context.Context, messages []models.Message, participants []models.UserID) {
 	for _, m := range messages {
 		s.Hub.Emit(models.Audience{Chats: []models.ChatID{m.ChatID}}, models.NewMessage{Message: m})
-		s.receipt(receipt{message: m})
+		s.receipt(receipt{messages: []sent{sentOf(m)}, participants: participants})
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOver)
 	defer cancel()

@@ -215,7 +215,7 @@ func TestReceiptsGoToTheSenderForThoseOnline(t *testing.T) {
 	}
 	cancel()
 	<-done
-	want := emission{models.Audience{Users: []models.UserID{"ann"}}, models.MessageDelivered{MessageID: m.ID, ChatID: chat, UserID: "bob", At: w.svc.now()}}
+	want := emission{models.Audience{Users: []models.UserID{"ann"}}, models.MessageDelivered{MessageID: m.ID, ChatID: chat, UserIDs: []models.UserID{"bob"}, At: w.svc.now()}}
 	if len(w.emitted) != 2 || !reflect.DeepEqual(w.emitted[1], want) {
 		t.Errorf("emitted %+v, want the receipt %+v alone after the message", w.emitted, want)
 	}

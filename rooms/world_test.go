@@ -33,7 +33,8 @@ type world struct {
 	noted    map[models.UserID]note
 	sockets  map[models.UserID][]models.SocketID
 	emitted  []emission
-	handed   int // how many were emitted when it was last asked to hand over
+	looks    [][]models.UserID // who was asked for by Online
+	handed   int               // how many were emitted when it was last asked to hand over
 	joined   []models.Audience
 	leftRoom []models.Audience
 	kept     []string
@@ -465,11 +466,12 @@ func (p presence) Ours(_ context.Context, u models.UserID) (int, error) {
 func (p presence) Online(_ context.Context, users []models.UserID) (map[models.UserID]bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.looks = append(p.looks, users)
 	out := map[models.UserID]bool{}
 	for _, u := range users {
 		out[u] = len(p.sockets[u]) > 0
 	}
-	return out, nil
+	return out, p.failure("online")
 }
 
 func (p presence) MarkAway(_ context.Context, u models.UserID, by models.SocketID, a models.Absence) error {
@@ -531,6 +533,22 @@ func (h hub) Handed(context.Context) {
 // Probe asks nobody, unless the test says what it finds.
 func (h hub) Probe(_ context.Context, user models.UserID, except models.SocketID, others int) bool {
 	return h.probe == nil || h.probe(user, except) >= others
+}
+
+func (h hub) EmitEach(notices []models.Notice) {
+	for _, n := range notices {
+		h.Emit(n.To, n.Event)
+	}
+}
+
+func (h hub) Here(users []models.UserID) []bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	here := make([]bool, len(users))
+	for i, u := range users {
+		_, here[i] = h.seats[u]
+	}
+	return here
 }
 
 func (h hub) EmitLocal(to models.Audience, e models.Event) { h.Emit(to, e) }

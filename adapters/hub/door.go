@@ -127,7 +127,9 @@ func (d *Door) RemoteAddr() string { return d.m.session.RemoteAddr() }
 // UserAgent is what the client calls itself.
 func (d *Door) UserAgent() string { return d.m.socket.Request().Header("user-agent") }
 
-func userRoom(u models.UserID) string { return "user:" + string(u) }
+const userRoomPrefix = "user:"
+
+func userRoom(u models.UserID) string { return userRoomPrefix + string(u) }
 
 // letIn makes the member one that leaves by OnDisconnect; false says that its
 // backlog could not be encoded, and that it can only leave.

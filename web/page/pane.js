@@ -66,7 +66,7 @@ export class Pane {
     const peers = (handle) => (event) => { if (event.userId === this.peer.userId) handle(event); };
     socket.on('connect', () => this.#connected());
     socket.on('new_message', ours((message) => this.#arrived(message)));
-    socket.on('message_delivered', ours(peers(({ messageId }) => this.log.delivered(messageId))));
+    socket.on('message_delivered', ours(({ messageId, userIds }) => { if (userIds.includes(this.peer.userId)) this.log.delivered(messageId); }));
     socket.on('message_read', ours(peers(({ messageId }) => this.log.readUpTo(messageId))));
     socket.on('typing', ours(peers(({ isTyping }) => this.#peerTypes(isTyping))));
     socket.on('user_online', peers(() => this.#peerIs({ isOnline: true })));
