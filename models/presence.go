@@ -73,6 +73,15 @@ type Arrival struct {
 	// Absence is the note on the user; Noted says whether there was one.
 	Absence Absence
 	Noted   bool
+	// Left is when the last of theirs left, where nobody has been told of that;
+	// else, and beside others, zero.
+	Left time.Time
+}
+
+// Untold is a user who has left and of whom nobody has been told.
+type Untold struct {
+	UserID UserID
+	Left   time.Time
 }
 
 // Departure is one socket leaving for good.

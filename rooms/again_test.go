@@ -142,7 +142,7 @@ func TestComingBackBeforeTheDepartureIsNoted(t *testing.T) {
 			t.Errorf("resumed: %v", d.resumed)
 		}
 		// Told at last: it changes nothing.
-		_, n, err := presence{w}.Remove(context.Background(), "bob", "b1")
+		_, n, err := presence{w}.Remove(context.Background(), "bob", "b1", time.Time{})
 		if err != nil || n != 1 {
 			t.Fatal(n, err)
 		}

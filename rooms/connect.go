@@ -16,6 +16,8 @@ type tried struct {
 	came   time.Time
 	// session was taken, and can perhaps not be taken again.
 	session models.Session
+	// left is since when its user was gone before it, nobody having been told.
+	left time.Time
 }
 
 // Connect lets a socket in: presence, its rooms, and the backlog of what its
@@ -33,7 +35,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	here := tried{others: unknown, came: came}
 	if before.in {
 		s.comesAgain(socket)
-		here.others, here.came = before.others, before.came
+		here.others, here.came, here.left = before.others, before.came, before.left
 	}
 	let := false
 	defer func() {
@@ -43,7 +45,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		if id, _, _ := door.Resumes(); here.session.UserID != "" {
 			s.keepSession(context.WithoutCancel(ctx), id, here.session)
 		}
-		here.in = !s.undo(ctx, user, socket, here.others, here.came)
+		here.in = !s.undo(ctx, user, socket, here)
 		door.Keep(here)
 	}()
 	arrival, err := s.Presence.Add(ctx, user, socket)
@@ -51,6 +53,10 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		return nil, err
 	}
 	here.others = max(here.others, arrival.Others)
+	if !arrival.Left.IsZero() {
+		here.left = arrival.Left
+	}
+	comes := here.others == 0 && here.left.IsZero() // and was known to be gone
 	if arrival, err = s.withoutOwed(ctx, user, socket, arrival); err != nil {
 		return nil, err
 	}
@@ -61,10 +67,11 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	if err != nil {
 		return nil, err
 	}
-	ids, err := s.enter(ctx, user, door)
+	chats, err := s.enter(ctx, user, door)
 	if err != nil {
 		return nil, err
 	}
+	ids := chatIDs(chats)
 
 	var had *models.Absence
 	if recovering {
@@ -89,22 +96,22 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 			return s.fromTheDead(ctx, user, socket, ids, arrival.Ours, missed)
 		})
 	}
-	if others == 0 && len(ids) > 0 {
-		s.Hub.Emit(models.Audience{Chats: ids, ExceptUsers: []models.UserID{user}}, models.UserOnline{UserID: user})
+	if comes {
+		s.online(user, chats)
 	}
 	let = true
 	return backlog, nil
 }
 
 // enter puts the socket into the rooms of its user's chats.
-func (s *Service) enter(ctx context.Context, user models.UserID, door Door) ([]models.ChatID, error) {
+func (s *Service) enter(ctx context.Context, user models.UserID, door Door) ([]models.Chat, error) {
 	for {
 		chats, err := s.Chats.ChatsOf(ctx, user)
 		if err != nil {
 			return nil, err
 		}
-		if ids := chatIDs(chats); door.Enter(ids) {
-			return ids, door.Hears(ctx)
+		if door.Enter(chatIDs(chats)) {
+			return chats, door.Hears(ctx)
 		}
 	}
 }

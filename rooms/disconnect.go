@@ -3,13 +3,12 @@ package rooms
 import (
 	"context"
 	"slices"
-	"time"
 
 	"parley/models"
 )
 
-// Disconnect takes a socket out of presence and, if it was the user's last,
-// tells those who share a chat. It may be called more than once for a socket.
+// Disconnect takes a socket out of presence, which has those who share a chat told
+// if it was the user's last and they stay away. It may be called more than once for a socket.
 func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
@@ -33,7 +32,7 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	if d.Session != "" && word.UserID != "" && !s.keepSession(ctx, d.Session, word) {
 		s.owe(o)
 	}
-	removed, left, err := s.Presence.Remove(ctx, d.UserID, d.SocketID)
+	removed, left, err := s.Presence.Remove(ctx, d.UserID, d.SocketID, d.At)
 	if err != nil {
 		// Presence remembers and tries again; Departed is called then.
 		s.Logger.Warn("socket not taken out of presence yet", "user", d.UserID, "socket", d.SocketID, "error", err)
@@ -50,7 +49,10 @@ func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
 	switch w, refused, again := s.takeRefused(d.SocketID); {
-	case refused: // it had not come
+	case refused && left == 0 && !w.left.IsZero(): // it had not come, and they are still gone
+		s.gone(ctx, d.UserID, w.left)
+		return
+	case refused:
 		if s.ours(ctx, d.UserID, left) == 0 {
 			s.lastLeft(ctx, d.UserID, d.SocketID, w.at, left)
 		}
@@ -66,6 +68,9 @@ func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
 	}
 	s.left(ctx, d, absence, true, left)
+	if left == 0 {
+		s.gone(ctx, d.UserID, d.At)
+	}
 }
 
 // Restored is for a live socket that presence had lost, because Redis lost its
@@ -78,14 +83,15 @@ func (s *Service) Restored(ctx context.Context, user models.UserID, socket model
 		return
 	}
 	absence, known, err := s.Absences.Absence(ctx, user)
-	if err == nil && known && absence.Back.IsZero() {
+	wasAway := err != nil || known && absence.Back.IsZero()
+	if err == nil && wasAway {
 		absence.Back = s.now()
 		err = s.Absences.SaveAbsence(ctx, user, absence)
 	}
 	if err != nil {
 		s.Logger.Warn("return not saved", "user", user, "error", err)
 	}
-	if others > 0 {
+	if others > 0 || !wasAway { // then nobody was told that they are gone
 		return
 	}
 	chats, err := s.Chats.ChatsOf(ctx, user)
@@ -94,9 +100,7 @@ func (s *Service) Restored(ctx context.Context, user models.UserID, socket model
 		s.Metrics.Dropped("online_announcement")
 		return
 	}
-	if len(chats) > 0 {
-		s.Hub.Emit(models.Audience{Chats: chatIDs(chats), ExceptUsers: []models.UserID{user}}, models.UserOnline{UserID: user})
-	}
+	s.online(user, chats)
 }
 
 // ended is the absence that begins with the departure. A socket that heard
@@ -169,10 +173,6 @@ func (s *Service) left(ctx context.Context, d models.Departure, absence models.A
 		s.Logger.Warn("absence not saved", "user", d.UserID, "error", err)
 		s.Metrics.Dropped("absence_not_saved")
 	}
-	if left > 0 {
-		return // on a pod that is none of Parley's, or left behind by one
-	}
-	s.offline(ctx, d.UserID, d.At)
 }
 
 // StrangerGone is for a socket of another's, such as a Node pod that died, that
@@ -197,20 +197,5 @@ func (s *Service) StrangerGone(ctx context.Context, gone models.Stranger, left i
 		s.Logger.Warn("absence not saved", "user", gone.UserID, "error", err)
 		s.Metrics.Dropped("absence_not_saved")
 	}
-	s.offline(ctx, gone.UserID, later(later(absence.Since, absence.Back), gone.Answered))
-}
-
-// offline tells those who share a chat.
-func (s *Service) offline(ctx context.Context, user models.UserID, lastSeen time.Time) {
-	chats, err := s.Chats.ChatsOf(ctx, user)
-	if err != nil {
-		s.Logger.Warn("offline not announced", "user", user, "error", err)
-		s.Metrics.Dropped("offline_announcement")
-		return
-	}
-	if len(chats) == 0 {
-		return
-	}
-	s.Hub.Emit(models.Audience{Chats: chatIDs(chats), ExceptUsers: []models.UserID{user}},
-		models.UserOffline{UserID: user, LastSeen: lastSeen})
+	s.gone(ctx, gone.UserID, later(later(absence.Since, absence.Back), gone.Answered))
 }

@@ -63,8 +63,15 @@ type Absences interface {
 type Presence interface {
 	// Add puts the socket into the user's set and says what was there just then.
 	Add(ctx context.Context, user models.UserID, socket models.SocketID) (models.Arrival, error)
-	// Remove takes it out; removed is false where it was not in.
-	Remove(ctx context.Context, user models.UserID, socket models.SocketID) (removed bool, left int, err error)
+	// Remove takes it out; removed is false where it was not in, others is how many
+	// are left. Where it was the last, it is noted that the user is gone since left,
+	// and nobody told of it yet; a zero left notes nothing.
+	Remove(ctx context.Context, user models.UserID, socket models.SocketID, left time.Time) (removed bool, others int, err error)
+	// NoteLeft notes the same of a user whose last socket somebody else took out.
+	NoteLeft(ctx context.Context, user models.UserID, left time.Time) error
+	// TakeUntold returns those of the users, who left and had not come back when
+	// it was due that others are told, that are still gone; the caller tells.
+	TakeUntold(ctx context.Context, untold []models.Untold) ([]models.Untold, error)
 	Count(ctx context.Context, user models.UserID) (int, error)
 	Sockets(ctx context.Context, user models.UserID) ([]models.SocketID, error)
 	// Ours counts those that are in Parley's books: when they leave, it is noted

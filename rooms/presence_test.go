@@ -38,7 +38,7 @@ func TestDepartedAnnouncesWhatPresenceFoundOut(t *testing.T) {
 	missed := w.send("ann", chat, "sent into the void")
 	w.sockets["bob"] = nil // the reaper took it out
 	w.svc.Departed(context.Background(), models.Departure{UserID: "bob", SocketID: "b1", At: at, Reason: "pod lost"}, 0)
-	if got := w.events()[len(w.emitted)-1]; !reflect.DeepEqual(got, models.UserOffline{UserID: "bob", LastSeen: at}) {
+	if got := w.last(); !reflect.DeepEqual(got, models.UserOffline{UserID: "bob", LastSeen: at}) {
 		t.Errorf("last event %+v", got)
 	}
 	same(t, "on return", w.connect("bob", "b2"), missed.Text)
@@ -48,11 +48,14 @@ func TestRestoredIsOnlineAgainAndNoLongerAway(t *testing.T) {
 	w := newWorld(t)
 	chat := w.chat("ann", "bob")
 	w.connect("bob", "b1")
+	w.sockets["bob"] = nil // the reaper took it out
 	w.svc.Departed(context.Background(), models.Departure{UserID: "bob", SocketID: "b1", At: w.now(), Reason: "pod lost"}, 0)
 	w.advance(time.Minute)
 	w.send("ann", chat, "heard all the same")
+	w.announce()
+	w.sockets["bob"] = []models.SocketID{"b1"}
 	w.svc.Restored(context.Background(), "bob", "b1", 0)
-	if got := w.events()[len(w.emitted)-1]; got != (models.UserOnline{UserID: "bob"}) {
+	if got := w.last(); got != (models.UserOnline{UserID: "bob"}) {
 		t.Errorf("last event %+v", got)
 	}
 	w.advance(time.Minute)

@@ -25,8 +25,9 @@ type entrance struct {
 	// absence goes on if the socket turns out never to have heard anything.
 	absence models.Absence
 	// refused is one that was not let in, but is still in presence; at is when it
-	// came, and the rest is empty.
+	// came, left as in tried, and the rest is empty.
 	refused bool
+	left    time.Time
 	// known are the messages from shortly before at that the user need not be
 	// sent again: seen by an earlier socket or another device, or in the backlog.
 	known []models.MessageID

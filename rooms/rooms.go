@@ -40,6 +40,7 @@ type Limits struct {
 	Files        int           // most files in one request
 	Participants int           // most participants of a chat made here
 	NameBytes    int           // longest chat name
+	PresenceRoom int           // most participants of a chat that is told who comes and goes
 	Replay       int           // most messages sent again on a return; 0 is none
 	ReplayGrace  time.Duration // devices this close behind the first share its replay
 	Recovery     time.Duration // how long a client may come back to its session; 0 is never
@@ -72,9 +73,11 @@ type Service struct {
 
 	receipts chan receipt
 	lookout  lookout
+	arrivals chan arrived
 }
 
-// New makes a Service. Run must be called for delivery receipts to flow.
+// New makes a Service. Run must be called for delivery receipts to flow, and for
+// those who come to be announced.
 func New(o Options) *Service {
 	return &Service{
 		Options:  o,
@@ -82,13 +85,17 @@ func New(o Options) *Service {
 		again:    map[models.SocketID]time.Time{},
 		owes:     map[models.SocketID]owed{},
 		receipts: make(chan receipt, receiptQueue),
+		arrivals: make(chan arrived, arrivalQueue),
 	}
 }
 
 // Run works off what may happen after an answer was given. It returns when ctx
 // ends.
 func (s *Service) Run(ctx context.Context) error {
-	gather(ctx, s.receipts, s.deliver)
+	var workers sync.WaitGroup
+	workers.Go(func() { gather(ctx, s.receipts, s.deliver) })
+	workers.Go(func() { gather(ctx, s.arrivals, s.tellOnline) })
+	workers.Wait()
 	return nil
 }
 

@@ -139,6 +139,7 @@ func TestStrangerGone(t *testing.T) {
 		w.advance(3 * time.Minute)
 		w.census = map[models.UserID]time.Time{"bob": w.now()} // it saw the ghost
 		w.svc.StrangerGone(context.Background(), models.Stranger{UserID: "bob", Answered: died}, 0)
+		w.announce()
 		w.advance(time.Minute)
 		same(t, "back", w.connect("bob", "b1"), "missed")
 		if last, ok := w.events()[len(w.events())-2].(models.UserOffline); !ok || !last.LastSeen.Equal(died) {

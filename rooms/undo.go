@@ -12,24 +12,25 @@ import (
 const unknown = -1
 
 // undo takes back what a Connect that failed has left, whatever became of its
-// ctx, and says whether the socket is out of presence. It has ended no absence:
+// ctx, and says whether the socket is out of presence, where it was as here says.
+// It has ended no absence:
 // that is the last thing a Connect does. Of the others that were there when it
 // came the last may have left meanwhile, and took the user for online.
-func (s *Service) undo(ctx context.Context, user models.UserID, socket models.SocketID, others int, came time.Time) (out bool) {
+func (s *Service) undo(ctx context.Context, user models.UserID, socket models.SocketID, here tried) (out bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
 	defer cancel()
 	s.takeWelcome(socket) // of one that panicked behind that
-	removed, left, err := s.Presence.Remove(ctx, user, socket)
+	removed, left, err := s.Presence.Remove(ctx, user, socket, here.left)
 	switch {
 	case err != nil:
 		// Presence remembers and tries again. Departed must not take it for one
 		// that was let in: the absence goes on.
 		s.Logger.Warn("socket not taken out of presence yet", "user", user, "socket", socket, "error", err)
-		if others != unknown { // else Redis has not taken it in, and Departed is not called
-			s.remember(socket, entrance{at: came, refused: true})
+		if here.others != unknown { // else Redis has not taken it in, and Departed is not called
+			s.remember(socket, entrance{at: here.came, refused: true, left: here.left})
 		}
-	case removed && others != 0 && s.ours(ctx, user, left) == 0:
-		s.lastLeft(ctx, user, socket, came, left)
+	case removed && here.others != 0 && s.ours(ctx, user, left) == 0:
+		s.lastLeft(ctx, user, socket, here.came, left)
 	}
 	return err == nil
 }
@@ -55,6 +56,9 @@ func (s *Service) lastLeft(ctx context.Context, user models.UserID, socket model
 		s.Logger.Warn("absence not noted", "user", user, "error", err)
 	}
 	s.left(ctx, models.Departure{UserID: user, SocketID: socket, At: came}, absence, true, left)
+	if left == 0 {
+		s.gone(ctx, user, came)
+	}
 }
 
 // againFor is how long a late word of an earlier try may take; presence gives it

@@ -104,7 +104,7 @@ func TestWhoGivesUpBesideAGhost(t *testing.T) {
 	w.send("ann", chat, "missed")
 	w.advance(20 * time.Second)
 	w.failsWith("b1", "since", func() {
-		_, left, err := presence{w}.Remove(context.Background(), "bob", "ghost")
+		_, left, err := presence{w}.Remove(context.Background(), "bob", "ghost", time.Time{})
 		if err != nil || left != 1 {
 			t.Fatal(left, err)
 		}
@@ -129,7 +129,7 @@ func TestWhoIsRefusedAndRemovedLateEndsNoAbsence(t *testing.T) {
 	w.failing("remove", nil)
 	w.failing("markAway", nil)
 	w.advance(time.Second)
-	_, left, err := presence{w}.Remove(context.Background(), "bob", "b1")
+	_, left, err := presence{w}.Remove(context.Background(), "bob", "b1", time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestFirstBackBeforeADeathIsNoted(t *testing.T) {
 		if !back { // the note on the first return is over
 			w.advance(time.Minute)
 		}
-		if _, n, err := (presence{w}).Remove(context.Background(), "bob", "b1"); err != nil || n != 0 {
+		if _, n, err := (presence{w}).Remove(context.Background(), "bob", "b1", time.Time{}); err != nil || n != 0 {
 			t.Fatal(n, err)
 		}
 		w.send("ann", chat, "missed")

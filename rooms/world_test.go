@@ -24,30 +24,34 @@ type world struct {
 	t     *testing.T
 	svc   *Service
 
-	mu       sync.Mutex
-	clock    time.Time
-	chats    map[models.ChatID]models.Chat
-	messages []models.Message
-	requests map[string]models.Request
-	saved    map[models.UserID]models.Absence
-	noted    map[models.UserID]note
-	sockets  map[models.UserID][]models.SocketID
-	emitted  []emission
-	looks    [][]models.UserID // who was asked for by Online
-	handed   int               // how many were emitted when it was last asked to hand over
-	joined   []models.Audience
-	leftRoom []models.Audience
-	kept     []string
-	removed  []string
-	fail     map[string]error
-	ids      int
-	seats    map[models.UserID][]models.ChatID // who has a socket here, and where
-	dropped  map[string]int
-	sessions map[models.SessionID]models.Session
-	census   map[models.UserID]time.Time
-	onAdd    func(models.UserID)    // what happens right after a socket was added; it has mu
-	notify   chan struct{}          // closed when the next session is kept
-	onPart   func(models.SessionID) // what the socket that holds a session does when told to go
+	mu        sync.Mutex
+	clock     time.Time
+	chats     map[models.ChatID]models.Chat
+	messages  []models.Message
+	requests  map[string]models.Request
+	saved     map[models.UserID]models.Absence
+	noted     map[models.UserID]note
+	sockets   map[models.UserID][]models.SocketID
+	emitted   []emission
+	looks     [][]models.UserID           // who was asked for by Online
+	chatLooks int                         // how often ChatsOf was asked
+	untold    map[models.UserID]time.Time // who left and is to be told of
+	told      map[models.UserID]time.Time // of whom it was
+	patient   bool                        // they are told of when the test says so
+	handed    int                         // how many were emitted when it was last asked to hand over
+	joined    []models.Audience
+	leftRoom  []models.Audience
+	kept      []string
+	removed   []string
+	fail      map[string]error
+	ids       int
+	seats     map[models.UserID][]models.ChatID // who has a socket here, and where
+	dropped   map[string]int
+	sessions  map[models.SessionID]models.Session
+	census    map[models.UserID]time.Time
+	onAdd     func(models.UserID)    // what happens right after a socket was added; it has mu
+	notify    chan struct{}          // closed when the next session is kept
+	onPart    func(models.SessionID) // what the socket that holds a session does when told to go
 }
 
 type note struct {
@@ -70,12 +74,13 @@ func newWorld(t *testing.T) *world {
 		saved: map[models.UserID]models.Absence{}, noted: map[models.UserID]note{},
 		sockets: map[models.UserID][]models.SocketID{}, fail: map[string]error{}, dropped: map[string]int{},
 		sessions: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
+		untold: map[models.UserID]time.Time{}, told: map[models.UserID]time.Time{},
 	}
 	w.svc = New(Options{
 		Chats: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Hub: hub{w},
 		Media: w, IDs: w, Metrics: w, Logger: slog.New(slog.DiscardHandler), Now: w.now,
 		Limits: Limits{
-			TextBytes: 100, Files: 3, Participants: 4, NameBytes: 20, Replay: 5, ReplayGrace: 5 * time.Second,
+			TextBytes: 100, Files: 3, Participants: 4, NameBytes: 20, PresenceRoom: 4, Replay: 5, ReplayGrace: 5 * time.Second,
 			Unheard: 45 * time.Second, Recovery: 2 * time.Minute, RecoveryPatience: 50 * time.Millisecond, ReloadPatience: 50 * time.Millisecond,
 			ClaimPatience: time.Second, ClaimLease: 30 * time.Second, StoreTimeout: time.Second, PresenceTimeout: time.Second,
 		},
@@ -135,6 +140,7 @@ func (w *world) send(from models.UserID, chat models.ChatID, text string) models
 }
 
 func (w *world) events() []models.Event {
+	w.announce()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var out []models.Event
@@ -142,6 +148,11 @@ func (w *world) events() []models.Event {
 		out = append(out, e.event)
 	}
 	return out
+}
+
+func (w *world) last() models.Event {
+	all := w.events()
+	return all[len(all)-1]
 }
 
 // door is a socket at the door.
@@ -200,7 +211,37 @@ func (w *world) connect(user models.UserID, socket models.SocketID) []string {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.announce()
 	return texts(backlog)
+}
+
+// announce works off who came, and then, unless the test is patient, who left.
+func (w *world) announce() {
+	w.t.Helper()
+	w.svc.tellOnline(context.Background(), fill(nil, w.svc.arrivals))
+	if !w.patient {
+		w.due()
+	}
+}
+
+// due is when the grace is over of all who left.
+func (w *world) due() {
+	w.t.Helper()
+	w.mu.Lock()
+	var untold []models.Untold
+	for u, left := range w.untold {
+		if len(w.sockets[u]) == 0 {
+			untold = append(untold, models.Untold{UserID: u, Left: left})
+		}
+	}
+	slices.SortFunc(untold, func(a, b models.Untold) int { return cmp.Compare(a.UserID, b.UserID) })
+	w.mu.Unlock()
+	if len(untold) == 0 {
+		return
+	}
+	if err := w.svc.Untold(context.Background(), untold); err != nil {
+		w.t.Error(err)
+	}
 }
 
 func texts(backlog []models.Event) []string {
@@ -213,6 +254,7 @@ func texts(backlog []models.Event) []string {
 
 func (w *world) disconnect(user models.UserID, socket models.SocketID, seen ...models.MessageID) {
 	w.svc.Disconnect(context.Background(), models.Departure{UserID: user, SocketID: socket, At: w.now(), Reason: "transport close", Seen: seen, Welcomed: true})
+	w.announce()
 }
 
 // The stores.
@@ -227,6 +269,7 @@ func (w *world) Chat(_ context.Context, id models.ChatID) (models.Chat, bool, er
 func (w *world) ChatsOf(_ context.Context, users ...models.UserID) ([]models.Chat, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.chatLooks++
 	var out []models.Chat
 	for _, c := range w.chats {
 		if slices.ContainsFunc(users, c.Has) {
@@ -417,6 +460,9 @@ func (p presence) Add(ctx context.Context, u models.UserID, s models.SocketID) (
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	arrival := models.Arrival{Others: len(p.sockets[u]), Ours: p.oursOf(u), Absence: absence, Noted: noted}
+	if arrival.Others == 0 {
+		arrival.Left = p.untold[u]
+	}
 	p.sockets[u] = append(p.sockets[u], s)
 	if p.onAdd != nil {
 		p.onAdd(u)
@@ -424,7 +470,7 @@ func (p presence) Add(ctx context.Context, u models.UserID, s models.SocketID) (
 	return arrival, p.failure("add")
 }
 
-func (p presence) Remove(_ context.Context, u models.UserID, s models.SocketID) (bool, int, error) {
+func (p presence) Remove(_ context.Context, u models.UserID, s models.SocketID, left time.Time) (bool, int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.failure("remove"); err != nil {
@@ -432,7 +478,33 @@ func (p presence) Remove(_ context.Context, u models.UserID, s models.SocketID) 
 	}
 	before := len(p.sockets[u])
 	p.sockets[u] = slices.DeleteFunc(p.sockets[u], func(x models.SocketID) bool { return x == s })
-	return len(p.sockets[u]) < before, len(p.sockets[u]), nil
+	removed := len(p.sockets[u]) < before
+	if removed && len(p.sockets[u]) == 0 && !left.IsZero() {
+		p.untold[u] = left
+	}
+	return removed, len(p.sockets[u]), nil
+}
+
+func (p presence) NoteLeft(_ context.Context, u models.UserID, left time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.sockets[u]) == 0 && !p.told[u].Equal(left) {
+		p.untold[u] = left
+	}
+	return p.failure("noteLeft")
+}
+
+func (p presence) TakeUntold(_ context.Context, untold []models.Untold) (taken []models.Untold, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, u := range untold {
+		if len(p.sockets[u.UserID]) == 0 && p.untold[u.UserID].Equal(u.Left) {
+			delete(p.untold, u.UserID)
+			p.told[u.UserID] = u.Left
+			taken = append(taken, u)
+		}
+	}
+	return taken, p.failure("takeUntold")
 }
 
 func (p presence) Count(_ context.Context, u models.UserID) (int, error) {

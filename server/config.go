@@ -70,11 +70,13 @@ type Config struct {
 	MessagesBurst   int
 	EventsPerSec    int // client events a second and socket
 	ReplayLimit     int // 0: no replay
+	PresenceRoom    int // participants
 	DrainBatch      int // sockets
 	PingInterval    time.Duration
 	PingTimeout     time.Duration
 	ConnectTimeout  time.Duration
 	PresenceTTL     time.Duration
+	PresenceGrace   time.Duration
 	StrangerTTL     time.Duration
 	ReplayGrace     time.Duration
 	RecoveryWindow  time.Duration // 0: no recovery

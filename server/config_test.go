@@ -52,7 +52,7 @@ func TestDefaults(t *testing.T) {
 		MaxTextBytes: 262144, MaxFileBytes: 26214400, MaxFiles: 10, MaxPayloadBytes: 1000000, MaxUploads: 32,
 		MessagesPerSec: 200, MessagesBurst: 2000, EventsPerSec: 50, ReplayLimit: 200, DrainBatch: 100,
 		PingInterval: 25 * time.Second, PingTimeout: 20 * time.Second, ConnectTimeout: 45 * time.Second,
-		PresenceTTL: 30 * time.Second, StrangerTTL: 2 * time.Minute, ReplayGrace: 5 * time.Second, RecoveryWindow: 2 * time.Minute, RequestTimeout: 10 * time.Second,
+		PresenceTTL: 30 * time.Second, PresenceGrace: 3 * time.Second, PresenceRoom: 100, StrangerTTL: 2 * time.Minute, ReplayGrace: 5 * time.Second, RecoveryWindow: 2 * time.Minute, RequestTimeout: 10 * time.Second,
 		RedisTimeout:  500 * time.Millisecond,
 		UploadTimeout: 30 * time.Second, ShutdownTimeout: 20 * time.Second, DrainPause: 100 * time.Millisecond,
 	}

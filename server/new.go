@@ -91,8 +91,11 @@ func (s *Server) build(ctx context.Context) error {
 		s.rooms.Restored(ctx, user, socket, others)
 	}
 	presence, err := redis.NewPresence(redis.PresenceOptions{
-		Client: client, PodID: cfg.PodID, TTL: cfg.PresenceTTL, Logger: logger, Metrics: s.metrics, Now: time.Now,
-		Callbacks: redis.Callbacks{OnReaped: departed, OnLate: departed, OnRestored: restored},
+		Client: client, PodID: cfg.PodID, TTL: cfg.PresenceTTL, Grace: cfg.PresenceGrace, Logger: logger, Metrics: s.metrics, Now: time.Now,
+		Callbacks: redis.Callbacks{
+			OnReaped: departed, OnLate: departed, OnRestored: restored,
+			OnUntold: func(ctx context.Context, untold []models.Untold) error { return s.rooms.Untold(ctx, untold) },
+		},
 	})
 	if err != nil {
 		return err
@@ -147,14 +150,14 @@ func (s *Server) build(ctx context.Context) error {
 		Chats: database, Messages: database, Requests: database, Absences: database, IDs: database,
 		Presence: presence, Census: census, Sessions: presence, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
-			TextBytes: cfg.MaxTextBytes, Files: cfg.MaxFiles, Participants: maxParticipants, NameBytes: maxNameBytes,
+			TextBytes: cfg.MaxTextBytes, Files: cfg.MaxFiles, Participants: maxParticipants, NameBytes: maxNameBytes, PresenceRoom: cfg.PresenceRoom,
 			Replay: cfg.ReplayLimit, ReplayGrace: cfg.ReplayGrace,
 			Recovery: cfg.RecoveryWindow, RecoveryPatience: recoveryPatience, ReloadPatience: reloadPatience,
 			ClaimPatience: claimPatience, ClaimLease: claimLease,
 			Unheard: cfg.PingInterval + cfg.PingTimeout, StoreTimeout: storeTimeout, PresenceTimeout: presenceTimeout,
 		},
 	})
-	s.background = append(s.background, task{"receipts", s.rooms.Run})
+	s.background = append(s.background, task{"what is told besides messages", s.rooms.Run})
 	s.sockets.OnResumed(s.catchUp)
 
 	h := handlers.New(handlers.Options{

@@ -42,11 +42,18 @@ func (p *Presence) Add(ctx context.Context, user models.UserID, socket models.So
 		}
 	}
 	var note *driver.MapStringStringCmd
-	results, err := p.write(ctx, "add", []*entry{e}, func(pipe driver.Pipeliner) { note = pipe.HGetAll(ctx, absenceKey(user)) })
+	var left *driver.SliceCmd
+	results, err := p.write(ctx, "add", []*entry{e}, func(pipe driver.Pipeliner) {
+		note = pipe.HGetAll(ctx, absenceKey(user))
+		left = pipe.MGet(ctx, p.leftKey(user)) // nobody changes it from the moment it is in
+	})
 	arrival := models.Arrival{}
 	if err == nil {
 		arrival.Others = results[0].count
 		arrival.Absence, arrival.Noted = p.absenceOf(note.Val())
+		if values := left.Val(); arrival.Others == 0 && len(values) == 1 {
+			arrival.Left = p.leftAt(values[0])
+		}
 		arrival.Ours, err = p.beside(ctx, user, socket, results[0])
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	driver "github.com/redis/go-redis/v9"
 )
@@ -48,7 +49,7 @@ func TestAddAfterARemovalThatIsStillUnderWay(t *testing.T) {
 	ctx := context.Background()
 	p.mustAdd(t, "u", "other", "s")
 	s.on = true
-	if _, _, err := p.Remove(ctx, "u", "s"); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, _, err := p.Remove(ctx, "u", "s", time.Time{}); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
 	}
 	s.on = false

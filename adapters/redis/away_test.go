@@ -75,7 +75,7 @@ func TestRedisKilledAndBack(t *testing.T) {
 	left := time.Now()
 	for socket, user := range map[models.SocketID]models.UserID{"a1": "u", "a3": "w"} {
 		start := time.Now()
-		if _, _, err := a.Remove(ctx, user, socket); models.CodeOf(err) != models.CodeUnavailable {
+		if _, _, err := a.Remove(ctx, user, socket, time.Time{}); models.CodeOf(err) != models.CodeUnavailable {
 			t.Fatalf("remove: %v", err)
 		}
 		if took := time.Since(start); took > 3*time.Second {
@@ -123,7 +123,7 @@ func TestRemoveAfterLoss(t *testing.T) {
 	}
 	lost := time.Now()
 	for range 2 {
-		if removed, _, err := a.Remove(ctx, "u", "a1"); removed || err != nil {
+		if removed, _, err := a.Remove(ctx, "u", "a1", time.Time{}); removed || err != nil {
 			t.Fatalf("%v, %v", removed, err)
 		}
 	}
@@ -153,7 +153,7 @@ func TestAnswerGetsLost(t *testing.T) {
 	a.mustAdd(t, "u", "a1")
 	line.on.Store(true)
 	ctx := context.Background()
-	if _, _, err := a.Remove(ctx, "u", "a1"); models.CodeOf(err) != models.CodeUnavailable {
+	if _, _, err := a.Remove(ctx, "u", "a1", time.Time{}); models.CodeOf(err) != models.CodeUnavailable {
 		t.Fatalf("remove: %v", err)
 	}
 	if _, err := a.Add(ctx, "x", "a2"); models.CodeOf(err) != models.CodeUnavailable {
@@ -268,7 +268,7 @@ func TestSettle(t *testing.T) {
 	ctx := context.Background()
 	a.mustAdd(t, "u", "a1")
 	line.on.Store(true)
-	if _, _, err := a.Remove(ctx, "u", "a1"); models.CodeOf(err) != models.CodeUnavailable {
+	if _, _, err := a.Remove(ctx, "u", "a1", time.Time{}); models.CodeOf(err) != models.CodeUnavailable {
 		t.Fatalf("remove: %v", err)
 	}
 	line.on.Store(false)

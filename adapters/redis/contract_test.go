@@ -33,6 +33,7 @@ func TestContract(t *testing.T) {
 			t.Run("sessions", func(t *testing.T) { testAwaitedSessions(t, a, b) })
 			t.Run("odd", func(t *testing.T) { testOdd(t, client, newPod(t, client, "c")) })
 			t.Run("beside", func(t *testing.T) { testBeside(t, client, a, b) })
+			t.Run("untold", func(t *testing.T) { testUntold(t, client) })
 			t.Run("close", func(t *testing.T) { testClose(t, client, a, b) })
 		})
 	}
@@ -82,7 +83,7 @@ func testSets(t *testing.T, client driver.UniversalClient, a, b *pod) {
 		removed bool
 		left    int
 	}{{a, "s1", true, 2}, {a, "s1", false, 2}, {b, "never", false, 2}, {b, "s2", true, 1}, {a, "s3", true, 0}, {a, "s3", false, 0}} {
-		removed, left, err := c.p.Remove(ctx, user, c.socket)
+		removed, left, err := c.p.Remove(ctx, user, c.socket, time.Time{})
 		if err != nil || removed != c.removed || left != c.left {
 			t.Fatalf("step %d: %v, %d, %v", i, removed, left, err)
 		}
@@ -123,7 +124,7 @@ func testRaces(t *testing.T, a, b *pod) {
 		for i := range 8 {
 			for range 2 { // disconnect may fire twice
 				wg.Go(func() {
-					removed, left, err := []*pod{a, b}[i%2].Remove(ctx, user, socketName(i))
+					removed, left, err := []*pod{a, b}[i%2].Remove(ctx, user, socketName(i), time.Time{})
 					mu.Lock()
 					defer mu.Unlock()
 					if err != nil {

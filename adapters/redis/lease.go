@@ -29,12 +29,13 @@ func (p *Presence) Run(ctx context.Context) error {
 	p.mu.Unlock()
 	defer close(done)
 
-	// Three, because none may wait for another: a slow callback must not cost
+	// Four, because none may wait for another: a slow callback must not cost
 	// the lease, nor the work on one dead pod the repair of this one.
 	var wg sync.WaitGroup
 	wg.Go(func() { p.keepLease(ctx) })
 	wg.Go(func() { p.keepUp(ctx) })
 	wg.Go(func() { p.keepReaping(ctx) })
+	wg.Go(func() { p.keepTelling(ctx) })
 	wg.Wait()
 	return nil
 }

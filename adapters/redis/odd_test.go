@@ -66,7 +66,7 @@ func testOdd(t *testing.T, client driver.UniversalClient, a *pod) {
 			if got, found, err := a.Away(ctx, user); err != nil || !found || !got.Back.Equal(later) {
 				t.Errorf("%s, back: %+v, %v, %v", what, got, found, err)
 			}
-			if _, _, err := a.Remove(ctx, user, "n1"); err != nil {
+			if _, _, err := a.Remove(ctx, user, "n1", time.Time{}); err != nil {
 				t.Error(err)
 			}
 		}
@@ -91,7 +91,7 @@ func testOdd(t *testing.T, client driver.UniversalClient, a *pod) {
 			t.Errorf("counted %d", n)
 		}
 		spoil(userKey(user), socketsKey("c"))
-		if _, left, err := a.Remove(ctx, user, "k1"); err != nil || left != 0 {
+		if _, left, err := a.Remove(ctx, user, "k1", time.Time{}); err != nil || left != 0 {
 			t.Errorf("remove: %d, %v", left, err)
 		}
 		for what, ask := range map[string]func() error{
@@ -172,7 +172,7 @@ func testBeside(t *testing.T, client driver.UniversalClient, a, b *pod) {
 		p      *pod
 		socket models.SocketID
 	}{{a, "p1"}, {b, "p2"}, {a, "p3"}} {
-		if _, _, err := p.p.Remove(ctx, user, p.socket); err != nil {
+		if _, _, err := p.p.Remove(ctx, user, p.socket, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -77,6 +77,9 @@ type Callbacks struct {
 	// lost data or because this pod was taken for dead, and is in it again.
 	// others is how many more sockets the user has.
 	OnRestored func(ctx context.Context, user models.UserID, socket models.SocketID, others int)
+	// OnUntold: these users have left, and were not back within the grace. Of those
+	// TakeUntold returns, others are to be told. After an error it is called again.
+	OnUntold func(ctx context.Context, untold []models.Untold) error
 }
 
 // PresenceOptions say who the pod is.
@@ -86,7 +89,9 @@ type PresenceOptions struct {
 	// back under its old id cleans up after itself at once.
 	PodID string
 	// TTL is PRESENCE_TTL: how long the sockets of a dead pod may last.
-	TTL     time.Duration
+	TTL time.Duration
+	// Grace is PRESENCE_GRACE: who is back within it was never gone.
+	Grace   time.Duration
 	Logger  *slog.Logger
 	Metrics Metrics
 	// Now stamps departures and leases.
@@ -106,6 +111,12 @@ type Presence struct {
 	callbacks Callbacks
 	sockets   *registry
 	notices   *notices
+
+	grace   time.Duration
+	dues    dues
+	overdue chan struct{} // somebody may be due whose pod has died
+	telling sync.Mutex    // held while others are told who left
+	silent  bool          // nobody is told by this pod any more; needs telling
 
 	kicks  chan struct{} // the lease is to be looked at now
 	work   chan struct{} // upkeep has something to do
@@ -139,7 +150,8 @@ func NewPresence(o PresenceOptions) (*Presence, error) {
 	}
 	p := &Presence{
 		client: o.Client, pod: o.PodID, ttl: o.TTL, now: o.Now, callbacks: o.Callbacks,
-		sockets: newRegistry(), notices: newNotices(o.Client), kicks: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		sockets: newRegistry(), notices: newNotices(o.Client), grace: o.Grace, dues: dues{sooner: make(chan struct{}, 1)}, overdue: make(chan struct{}, 1),
+		kicks: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
 	_, p.clustered = o.Client.(*driver.ClusterClient)
 	p.logger, p.metrics = orQuiet(o.Logger, o.Metrics)

@@ -21,6 +21,7 @@ func (p *Presence) keepReaping(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
+		poke(p.overdue)
 		if !p.mayReap() {
 			continue
 		}

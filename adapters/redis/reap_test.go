@@ -218,7 +218,7 @@ func TestPausedPodComesBack(t *testing.T) {
 	a.mustAdd(t, "v", "a3")
 	line.block()
 	await(t, "b to reap a", func() bool { n, _, _ := b.told.counts(); return n == 3 })
-	if _, _, err := a.Remove(context.Background(), "v", "a3"); models.CodeOf(err) != models.CodeUnavailable {
+	if _, _, err := a.Remove(context.Background(), "v", "a3", time.Time{}); models.CodeOf(err) != models.CodeUnavailable {
 		t.Fatalf("remove while cut off: %v", err)
 	}
 	if m := members(t, direct, "u"); len(m) != 0 {

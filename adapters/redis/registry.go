@@ -30,6 +30,9 @@ type entry struct {
 	// until then to put their sockets back. Zero: at once.
 	due time.Time
 	at  time.Time // when it left
+	// left is since when its user is gone, should it be the last of theirs; zero
+	// where nobody was told that they were there.
+	left time.Time
 	// missing: an audit found it not in its set, and nobody has been told that it
 	// is back.
 	missing bool
@@ -99,7 +102,7 @@ func (r *registry) arrive(e *entry) {
 	if e.is(leaving) {
 		r.leaving.Add(-1)
 	}
-	e.owed, e.due, e.missing = false, time.Time{}, false
+	e.owed, e.due, e.left, e.missing = false, time.Time{}, time.Time{}, false
 	e.set(live)
 }
 

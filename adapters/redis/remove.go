@@ -10,12 +10,14 @@ import (
 )
 
 // Remove takes the socket out of the user's set; removed is false where it was
-// not in. A removal that fails is done later, and told to OnLate. So is one of a
+// not in. Where it was the user's last, it is noted that they are gone since left
+// and are to be told of; a zero left notes nothing. A removal that fails is done later, and told to OnLate. So is one of a
 // socket that Redis has lost: how many are left is only known when all pods
 // have put theirs back.
-func (p *Presence) Remove(ctx context.Context, user models.UserID, socket models.SocketID) (bool, int, error) {
+func (p *Presence) Remove(ctx context.Context, user models.UserID, socket models.SocketID, left time.Time) (bool, int, error) {
 	e := p.sockets.lock(user, socket)
 	defer e.mu.Unlock()
+	e.left = left
 	if e.is(live) {
 		e.owed = true
 	}
@@ -24,17 +26,20 @@ func (p *Presence) Remove(ctx context.Context, user models.UserID, socket models
 		p.leaveLater(e)
 		return false, 0, err
 	}
-	removed, left := results[0].changed, results[0].count
+	removed, others := results[0].changed, results[0].count
 	if !removed && e.owed {
 		if reaped, err := p.wasReaped(ctx); err != nil || !reaped {
 			e.due = time.Now().Add(p.ttl / gracePart)
 			p.leaveLater(e)
 			poke(p.kicks)
-			return false, left, nil
+			return false, others, nil
 		}
 	}
 	p.sockets.drop(e)
-	return removed, left, nil
+	if removed && others == 0 && !left.IsZero() {
+		p.lastLeft(ctx, user, left)
+	}
+	return removed, others, nil
 }
 
 // erase takes the sockets out of their sets and then out of the pod's hash.
@@ -43,19 +48,23 @@ func (p *Presence) erase(ctx context.Context, op string, entries []*entry) ([]co
 	commands := make([]*driver.Cmd, len(entries))
 	keys := []typed{{socketsKey(p.pod), aHash}}
 	for _, e := range entries {
-		keys = append(keys, typed{userKey(e.user), aSet})
+		_, kinds := p.leftKeys(e.user)
+		keys = append(keys, kinds...)
 	}
 	err := p.sound(ctx, op, func() error {
 		pipe := p.client.Pipeline()
 		for i, e := range entries {
 			fields[i] = string(e.socket)
-			commands[i] = pipe.Eval(ctx, removeScript, []string{userKey(e.user)}, string(e.socket))
+			commands[i] = p.takeOut(ctx, pipe, e)
 		}
 		if p.clustered {
 			if _, err := pipe.Exec(ctx); err != nil {
 				return err
 			}
 			pipe = p.client.Pipeline()
+		}
+		for _, e := range entries {
+			p.toLook(ctx, pipe, e)
 		}
 		pipe.HDel(ctx, socketsKey(p.pod), fields...)
 		_, err := pipe.Exec(ctx)

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	driver "github.com/redis/go-redis/v9"
@@ -28,13 +27,8 @@ return {n,redis.call('SCARD',KEYS[1]),by}`
 // takenKey is the note's key, put into the slot of the user's set by its hash
 // tag. A user id whose braces make that impossible gets no note.
 func takenKey(user models.UserID, socket models.SocketID) string {
-	tag := userKey(user)
-	if _, behind, ok := strings.Cut(tag, "{"); ok {
-		if inside, _, ok := strings.Cut(behind, "}"); ok && inside != "" {
-			tag = inside
-		}
-	}
-	if strings.Contains(tag, "}") {
+	tag := slotTag(user)
+	if tag == "" {
 		return ""
 	}
 	return "parley:taken:{" + tag + "}:" + string(socket)

@@ -161,7 +161,10 @@ func (p *Presence) sweepOut(ctx context.Context, strays []*entry) error {
 
 // Settle does now what removals failed and are still to be told of. While a pod
 // stops, nobody else hears of them once its way to the other pods is closed.
-func (p *Presence) Settle(ctx context.Context) { p.retry(ctx) }
+func (p *Presence) Settle(ctx context.Context) {
+	p.retry(ctx)
+	p.silence()
+}
 
 // retry does the removals that failed when they were asked for.
 func (p *Presence) retry(ctx context.Context) {

@@ -1,0 +1,366 @@
+package redis
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
+)
+
+const (
+	untoldKey  = "parley:untold" // sorted set: user → when they are to be told of, Unix ms
+	leftPrefix = "parley:left:"
+	// leftFor is how long it is remembered that somebody left: longer than any
+	// pod's absence that still has somebody to tell.
+	leftFor = time.Hour
+	// untoldClaim is how long whoever tells of some may take; if it dies, another
+	// does it after that.
+	untoldClaim = 2 * callbackTimeout
+	// tellGap: those who leave within it are told of together.
+	tellGap = 100 * time.Millisecond
+)
+
+// A string for each user who left lately holds when, in Unix ms: negative once
+// others were told. It is in one slot with the user's set, so that one script
+// decides whether they are gone; who comes meanwhile is in the set first. The
+// sorted set only says when to look.
+const (
+	leaveScript = `local n=redis.call('SREM',KEYS[1],ARGV[1])
+local left=redis.call('SCARD',KEYS[1])
+if n==1 and left==0 then redis.call('SET',KEYS[2],ARGV[2],'PX',ARGV[3]) end
+return {n,left}`
+	// The same departure may be noted twice, by two who clean up after a pod.
+	noteLeftScript = `if redis.call('SCARD',KEYS[1])>0 then return 0 end
+if tonumber(redis.call('GET',KEYS[2]) or '')==-tonumber(ARGV[1]) then return 0 end
+redis.call('SET',KEYS[2],ARGV[1],'PX',ARGV[2])
+return 1`
+	// Who is back has been away for too short a time to be told of.
+	isLeftScript = `local at=tonumber(redis.call('GET',KEYS[2]) or '') or 0
+if at<=0 then return 0 end
+if redis.call('SCARD',KEYS[1])>0 then redis.call('DEL',KEYS[2]) return 0 end
+return at`
+	tellScript = `if redis.call('SCARD',KEYS[1])>0 or redis.call('GET',KEYS[2])~=ARGV[1] then return 0 end
+redis.call('SET',KEYS[2],'-'..ARGV[1],'PX',ARGV[2])
+return 1`
+	// Who is claimed is due again later, at a time nobody else gives them.
+	claimUntoldScript = `local due=redis.call('ZRANGEBYSCORE',KEYS[1],'-inf',ARGV[1],'LIMIT',0,ARGV[3])
+for _,user in ipairs(due) do redis.call('ZADD',KEYS[1],ARGV[2],user) end
+return due`
+	doneUntoldScript = `for i=2,#ARGV do
+if tonumber(redis.call('ZSCORE',KEYS[1],ARGV[i]) or '')==tonumber(ARGV[1]) then redis.call('ZREM',KEYS[1],ARGV[i]) end
+end
+return 1`
+)
+
+// leftKey is empty for a user id whose braces keep it out of the set's slot, on
+// a cluster: of such a user others are told without grace.
+func (p *Presence) leftKey(user models.UserID) string {
+	tag := slotTag(user)
+	if tag == "" && p.clustered {
+		return ""
+	}
+	return leftPrefix + "{" + tag + "}:" + string(user)
+}
+
+// slotTag puts a key into the slot of the user's set; it is empty where that
+// cannot be done.
+func slotTag(user models.UserID) string {
+	tag := userKey(user)
+	if _, behind, ok := strings.Cut(tag, "{"); ok {
+		if inside, _, ok := strings.Cut(behind, "}"); ok && inside != "" {
+			tag = inside
+		}
+	}
+	if strings.Contains(tag, "}") {
+		return ""
+	}
+	return tag
+}
+
+func millis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// takeOut queues the removal of a socket from its set. Where it is the last, that
+// its user left is noted in the same breath.
+func (p *Presence) takeOut(ctx context.Context, pipe driver.Pipeliner, e *entry) *driver.Cmd {
+	key := p.leftKey(e.user)
+	if e.left.IsZero() || key == "" {
+		return pipe.Eval(ctx, removeScript, []string{userKey(e.user)}, string(e.socket))
+	}
+	return pipe.Eval(ctx, leaveScript, []string{userKey(e.user), key}, string(e.socket), millis(e.left), leftFor.Milliseconds())
+}
+
+// toLook queues that it is looked whether the user is still gone. Right behind
+// the removal: one that looks sooner must find them gone.
+func (p *Presence) toLook(ctx context.Context, pipe driver.Pipeliner, e *entry) {
+	if !e.left.IsZero() {
+		pipe.ZAdd(ctx, untoldKey, driver.Z{Score: float64(p.due(e.left).UnixMilli()), Member: string(e.user)})
+	}
+}
+
+// due is when others are told of a user who left then.
+func (p *Presence) due(left time.Time) time.Time {
+	now, due := p.now(), left.Add(p.grace)
+	if due.Before(now) {
+		return now
+	}
+	return due
+}
+
+func (p *Presence) leftKeys(user models.UserID) (keys []string, kinds []typed) {
+	keys = []string{userKey(user), p.leftKey(user)}
+	return keys, []typed{{keys[0], aSet}, {keys[1], aString}, {untoldKey, aZSet}}
+}
+
+// NoteLeft notes that the user, who has no socket, left then and is to be told
+// of; of a user who has one it notes nothing.
+func (p *Presence) NoteLeft(ctx context.Context, user models.UserID, left time.Time) error {
+	if p.leftKey(user) == "" {
+		return models.Refuse(models.CodeInternal, "not noted on a cluster: a user id with braces")
+	}
+	due := p.due(left)
+	keys, kinds := p.leftKeys(user)
+	err := p.sound(ctx, "note_left", func() error {
+		if err := p.client.Eval(ctx, noteLeftScript, keys, millis(left), leftFor.Milliseconds()).Err(); err != nil {
+			return err
+		}
+		return p.client.ZAdd(ctx, untoldKey, driver.Z{Score: float64(due.UnixMilli()), Member: string(user)}).Err()
+	}, kinds...)
+	if err == nil {
+		p.dues.add(due)
+	}
+	return err
+}
+
+// leftAt reads when a user left of whom nobody has been told; zero for none.
+func (p *Presence) leftAt(value any) time.Time {
+	text, _ := value.(string)
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if at := time.UnixMilli(ms).UTC(); err == nil && ms > 0 && models.Plausible(at, p.now()) {
+		return at
+	}
+	return time.Time{}
+}
+
+// TakeUntold returns those who are still gone, and notes that others are told of
+// them: the caller does, at once.
+func (p *Presence) TakeUntold(ctx context.Context, untold []models.Untold) ([]models.Untold, error) {
+	var taken []models.Untold
+	var entries []*entry
+	for _, u := range untold {
+		if p.leftKey(u.UserID) == "" {
+			taken = append(taken, u)
+			continue
+		}
+		entries = append(entries, &entry{user: u.UserID, left: u.Left})
+	}
+	answers, err := p.evalEach(ctx, "take_untold", entries, tellScript, func(e *entry) []any {
+		return []any{millis(e.left), leftFor.Milliseconds()}
+	})
+	for i, n := range answers {
+		if n == 1 {
+			taken = append(taken, models.Untold{UserID: entries[i].user, Left: entries[i].left})
+		}
+	}
+	return taken, err
+}
+
+// evalEach runs a script of a user's set and note for each, in one go.
+func (p *Presence) evalEach(ctx context.Context, op string, entries []*entry, script string, args func(*entry) []any) ([]int64, error) {
+	commands := make([]*driver.Cmd, len(entries))
+	var kinds []typed
+	for _, e := range entries {
+		_, k := p.leftKeys(e.user)
+		kinds = append(kinds, k...)
+	}
+	err := p.sound(ctx, op, func() error {
+		_, err := p.client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
+			for i, e := range entries {
+				keys, _ := p.leftKeys(e.user)
+				commands[i] = pipe.Eval(ctx, script, keys, args(e)...)
+			}
+			return nil
+		})
+		return err
+	}, kinds...)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]int64, len(entries))
+	for i, c := range commands {
+		answers[i], _ = c.Int64()
+	}
+	return answers, nil
+}
+
+// keepTelling has those told of who left and have not come back. Each pod looks
+// when somebody of its own is due; and now and then, for pods that died.
+func (p *Presence) keepTelling(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		wait := time.Hour // until somebody pokes
+		if next, ok := p.dues.next(); ok {
+			wait = max(tellGap, next.Sub(p.now()))
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-p.dues.sooner:
+			continue
+		case <-p.overdue:
+		}
+		p.dues.pass(p.now())
+		for ctx.Err() == nil && p.tellUntold(ctx) {
+			continue
+		}
+	}
+}
+
+// tellUntold has some told of who are due, and says whether there may be more.
+// What fails is tried again, by whoever looks first then.
+func (p *Presence) tellUntold(ctx context.Context) (more bool) {
+	p.telling.Lock()
+	defer p.telling.Unlock()
+	if p.silent || p.callbacks.OnUntold == nil {
+		return false
+	}
+	now := p.now()
+	again := now.Add(untoldClaim)
+	claim := millis(again) + ".5"
+	entries, err := p.claimUntold(ctx, now, claim)
+	if err != nil || len(entries) == 0 {
+		return false
+	}
+	if err = p.tellOf(ctx, entries); err == nil {
+		err = p.doneUntold(ctx, claim, entries)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			p.logger.Warn("presence: nobody could be told who left; it is tried again", "users", len(entries), "error", err)
+		}
+		p.dues.add(again)
+	}
+	return len(entries) == batchSize
+}
+
+func (p *Presence) claimUntold(ctx context.Context, now time.Time, claim string) (entries []*entry, err error) {
+	ctx, cancel := p.opTimeout(ctx)
+	defer cancel()
+	var users []string
+	err = p.sound(ctx, "claim_untold", func() (err error) {
+		users, err = p.client.Eval(ctx, claimUntoldScript, []string{untoldKey}, millis(now), claim, batchSize).StringSlice()
+		return err
+	}, typed{untoldKey, aZSet})
+	for _, text := range users {
+		entries = append(entries, &entry{user: models.UserID(text)})
+	}
+	return entries, err
+}
+
+// tellOf has those told of who are really gone.
+func (p *Presence) tellOf(ctx context.Context, entries []*entry) error {
+	var known []*entry
+	for _, e := range entries {
+		if user, ok := p.userOf(string(e.user)); ok && p.leftKey(user) != "" {
+			known = append(known, e)
+		}
+	}
+	bounded, cancel := p.opTimeout(ctx)
+	defer cancel()
+	answers, err := p.evalEach(bounded, "is_left", known, isLeftScript, func(*entry) []any { return nil })
+	if err != nil {
+		return err
+	}
+	var untold []models.Untold
+	for i, ms := range answers {
+		if at := p.leftAt(strconv.FormatInt(ms, 10)); !at.IsZero() {
+			untold = append(untold, models.Untold{UserID: known[i].user, Left: at})
+		}
+	}
+	if len(untold) == 0 {
+		return nil
+	}
+	told, done := context.WithTimeout(ctx, callbackTimeout)
+	defer done()
+	return p.callbacks.OnUntold(told, untold)
+}
+
+func (p *Presence) doneUntold(ctx context.Context, claim string, entries []*entry) error {
+	ctx, cancel := p.opTimeout(ctx)
+	defer cancel()
+	args := []any{claim}
+	for _, e := range entries {
+		args = append(args, string(e.user))
+	}
+	return p.sound(ctx, "done_untold", func() error {
+		return p.client.Eval(ctx, doneUntoldScript, []string{untoldKey}, args...).Err()
+	}, typed{untoldKey, aZSet})
+}
+
+// silence leaves it to the other pods to tell who left: this one's way to them
+// is about to be closed. What it has begun to tell is told when it returns.
+func (p *Presence) silence() {
+	p.telling.Lock()
+	p.silent = true
+	p.telling.Unlock()
+}
+
+// dues are when this pod has somebody to tell of, in order, a tellGap apart.
+type dues struct {
+	mu     sync.Mutex
+	at     []time.Time
+	sooner chan struct{} // the first has changed
+}
+
+func (d *dues) add(at time.Time) {
+	at = at.Truncate(tellGap).Add(tellGap)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	i, there := slices.BinarySearchFunc(d.at, at, time.Time.Compare)
+	if there {
+		return
+	}
+	d.at = slices.Insert(d.at, i, at)
+	if i == 0 {
+		poke(d.sooner)
+	}
+}
+
+func (d *dues) next() (time.Time, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.at) == 0 {
+		return time.Time{}, false
+	}
+	return d.at[0], true
+}
+
+// pass forgets those that are over.
+func (d *dues) pass(now time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.at = slices.DeleteFunc(d.at, func(at time.Time) bool { return !at.After(now) })
+}
+
+// lastLeft is for a user whose last socket was just taken out. Where that cannot
+// be noted, there is no grace.
+func (p *Presence) lastLeft(ctx context.Context, user models.UserID, left time.Time) {
+	if p.leftKey(user) != "" {
+		p.dues.add(p.due(left))
+		return
+	}
+	if p.callbacks.OnUntold == nil {
+		return
+	}
+	if err := p.callbacks.OnUntold(ctx, []models.Untold{{UserID: user, Left: left}}); err != nil {
+		p.logger.Warn("presence: nobody could be told who left", "user", user, "error", err)
+	}
+}

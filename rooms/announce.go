@@ -1,0 +1,126 @@
+package rooms
+
+import (
+	"context"
+	"time"
+
+	"parley/models"
+)
+
+// Who comes and goes is told to those who share a chat, unless it is a large one:
+// there everybody would be told of everybody, and REST answers instead. Who comes
+// is told of at once; who goes only when presence finds that they stayed away.
+
+// arrivalQueue bounds how many may wait to be announced.
+const arrivalQueue = 4096
+
+// arrived is a user who is online, and the chats that are to hear of it.
+type arrived struct {
+	user  models.UserID
+	chats []models.ChatID
+}
+
+// announceable are the chats that are told who comes and goes.
+func (s *Service) announceable(chats []models.Chat) []models.ChatID {
+	var ids []models.ChatID
+	for _, c := range chats {
+		if len(c.Participants) <= s.Limits.PresenceRoom {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+// online announces that the user, who takes part in the chats, is there.
+func (s *Service) online(user models.UserID, chats []models.Chat) {
+	a := arrived{user: user, chats: s.announceable(chats)}
+	if len(a.chats) == 0 {
+		return
+	}
+	select {
+	case s.arrivals <- a:
+	default:
+		s.Metrics.Dropped("online_announcement")
+	}
+}
+
+func (s *Service) tellOnline(_ context.Context, all []arrived) {
+	notices := make([]models.Notice, len(all))
+	for i, a := range all {
+		notices[i] = models.Notice{To: othersIn(a.chats, a.user), Event: models.UserOnline{UserID: a.user}}
+	}
+	s.Hub.EmitEach(notices)
+}
+
+func othersIn(chats []models.ChatID, user models.UserID) models.Audience {
+	return models.Audience{Chats: chats, ExceptUsers: []models.UserID{user}}
+}
+
+// gone is for a user without sockets: others are told, if they stay away.
+func (s *Service) gone(ctx context.Context, user models.UserID, left time.Time) {
+	err := s.Presence.NoteLeft(ctx, user, left)
+	if err == nil {
+		return
+	}
+	s.Logger.Warn("departure not noted; it is told at once", "user", user, "error", err)
+	gone := []models.Untold{{UserID: user, Left: left}}
+	chats, err := s.chatsToTell(ctx, gone)
+	if err != nil {
+		s.Logger.Warn("offline not announced", "user", user, "error", err)
+		s.Metrics.Dropped("offline_announcement")
+		return
+	}
+	s.tellOffline(gone, chats)
+}
+
+// Untold is for users who have left and have not come back in time. After an
+// error nobody was told; it is called again.
+func (s *Service) Untold(ctx context.Context, untold []models.Untold) error {
+	chats, err := s.chatsToTell(ctx, untold)
+	if err != nil {
+		return err
+	}
+	// Last, so that who comes meanwhile is not told of.
+	taken, err := s.Presence.TakeUntold(ctx, untold)
+	if err != nil {
+		return err
+	}
+	s.tellOffline(taken, chats)
+	return nil
+}
+
+func (s *Service) tellOffline(gone []models.Untold, chats map[models.UserID][]models.ChatID) {
+	var notices []models.Notice
+	for _, g := range gone {
+		if ids := chats[g.UserID]; len(ids) > 0 {
+			notices = append(notices, models.Notice{
+				To: othersIn(ids, g.UserID), Event: models.UserOffline{UserID: g.UserID, LastSeen: g.Left},
+			})
+		}
+	}
+	s.Hub.EmitEach(notices)
+}
+
+// chatsToTell looks up, for all in one go, which chats are to hear of each.
+func (s *Service) chatsToTell(ctx context.Context, gone []models.Untold) (map[models.UserID][]models.ChatID, error) {
+	told := make(map[models.UserID][]models.ChatID, len(gone))
+	users := make([]models.UserID, len(gone))
+	for i, g := range gone {
+		users[i], told[g.UserID] = g.UserID, nil
+	}
+	chats, err := s.Chats.ChatsOf(ctx, users...)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range chats {
+		if len(c.Participants) > s.Limits.PresenceRoom {
+			continue
+		}
+		for _, u := range c.Participants {
+			if ids, asked := told[u]; asked {
+				told[u] = append(ids, c.ID)
+			}
+		}
+	}
+	return told, nil
+}

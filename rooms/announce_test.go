@@ -1,0 +1,167 @@
+package rooms
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"parley/models"
+)
+
+// toldOf are the announcements so far, as "who on" or "who off".
+func (w *world) toldOf() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	told := []string{}
+	for _, e := range w.emitted {
+		switch ev := e.event.(type) {
+		case models.UserOnline:
+			told = append(told, string(ev.UserID)+" on")
+		case models.UserOffline:
+			told = append(told, string(ev.UserID)+" off")
+		}
+	}
+	return told
+}
+
+func wantTold(t *testing.T, w *world, what string, want ...string) {
+	t.Helper()
+	if got := w.toldOf(); !reflect.DeepEqual(got, append([]string{}, want...)) {
+		t.Errorf("%s: told %q, want %q", what, got, want)
+	}
+}
+
+func TestAFlapIsToldToNobody(t *testing.T) {
+	w := newWorld(t)
+	w.chat("ann", "bob")
+	w.patient = true
+	w.connect("bob", "b1")
+	w.disconnect("bob", "b1")
+	w.advance(time.Second)
+	w.connect("bob", "b2")
+	w.due()
+	wantTold(t, w, "back in time", "bob on")
+	w.advance(time.Minute)
+	left := w.now()
+	w.disconnect("bob", "b2")
+	w.advance(time.Second)
+	w.due()
+	if got := w.last(); !reflect.DeepEqual(got, models.UserOffline{UserID: "bob", LastSeen: left}) {
+		t.Errorf("told %+v, want that bob left at %v", got, left)
+	}
+	w.connect("bob", "b3")
+	wantTold(t, w, "back too late", "bob on", "bob off", "bob on")
+}
+
+// One who is refused within the grace, again and again, has not come back.
+func TestARefusedFlapIsToldOffline(t *testing.T) {
+	for _, removed := range []bool{true, false} {
+		w := newWorld(t)
+		w.chat("ann", "bob")
+		w.patient = true
+		w.connect("bob", "b1")
+		left := w.now()
+		w.disconnect("bob", "b1")
+		w.advance(time.Second)
+		d := &door{id: "b2"}
+		for range 2 {
+			w.failing("chatsOf", errAway)
+			if !removed {
+				w.failing("remove", errAway)
+			}
+			if _, err := w.svc.Connect(context.Background(), "bob", d); err == nil {
+				t.Fatal("let in without chats")
+			}
+			w.failing("chatsOf", nil)
+			w.failing("remove", nil)
+			if w.mu.Lock(); !removed { // it was looked who is gone, and bob was not
+				delete(w.untold, "bob")
+			}
+			w.mu.Unlock()
+		}
+		if !removed {
+			w.sockets["bob"] = nil
+			w.svc.Departed(context.Background(), models.Departure{UserID: "bob", SocketID: "b2", At: w.now()}, 0)
+		}
+		w.due()
+		wantTold(t, w, fmt.Sprintf("refused, removed %v", removed), "bob on", "bob off")
+		if got, ok := w.last().(models.UserOffline); !ok || !got.LastSeen.Equal(left) {
+			t.Errorf("gone since %v, want %v", got.LastSeen, left)
+		}
+	}
+}
+
+func TestALargeChatIsNotToldWhoComesAndGoes(t *testing.T) {
+	w := newWorld(t) // chats of up to four are
+	small, large := w.chat("ann", "bob", "cem", "dee"), w.chat("ann", "bob", "cem", "dee", "eve")
+	for _, u := range []models.UserID{"bob", "eve"} {
+		w.connect(u, models.SocketID(u))
+		w.disconnect(u, models.SocketID(u))
+	}
+	wantTold(t, w, "in a large chat and a small one", "bob on", "bob off")
+	for _, e := range w.emitted {
+		if !reflect.DeepEqual(e.to.Chats, []models.ChatID{small}) {
+			t.Errorf("%+v was told to %v, want %v and not %v", e.event, e.to.Chats, small, large)
+		}
+	}
+}
+
+// Many who go at once cost one look at the chats, many who come none.
+func TestThoseWhoGoTogetherAreLookedUpTogether(t *testing.T) {
+	w := newWorld(t)
+	w.patient = true
+	first, second := w.chat("ann", "bob", "cem"), w.chat("ann", "bob")
+	for _, u := range []models.UserID{"bob", "cem"} {
+		w.connect(u, models.SocketID(u))
+	}
+	w.chatLooks = 0
+	for _, u := range []models.UserID{"bob", "cem"} {
+		w.disconnect(u, models.SocketID(u))
+	}
+	w.due()
+	if w.chatLooks != 1 {
+		t.Errorf("the chats were looked up %d times", w.chatLooks)
+	}
+	wantTold(t, w, "two", "bob on", "cem on", "bob off", "cem off")
+	for _, e := range w.emitted[2:] {
+		want := map[models.UserID]int{"bob": 2, "cem": 1}
+		off, _ := e.event.(models.UserOffline)
+		if len(e.to.Chats) != want[off.UserID] || !reflect.DeepEqual(e.to.ExceptUsers, []models.UserID{off.UserID}) {
+			t.Errorf("of %s was told to %+v; there are %s and %s", off.UserID, e.to, first, second)
+		}
+	}
+}
+
+func TestWhoLeftIsToldOfOnceTheDatabaseIsBack(t *testing.T) {
+	w := newWorld(t)
+	w.chat("ann", "bob")
+	w.patient = true
+	w.connect("bob", "b1")
+	w.disconnect("bob", "b1")
+	w.failing("chatsOf", errAway)
+	untold := []models.Untold{{UserID: "bob", Left: w.now()}}
+	if err := w.svc.Untold(context.Background(), untold); models.CodeOf(err) != models.CodeUnavailable {
+		t.Errorf("told without chats: %v", err)
+	}
+	w.failing("chatsOf", nil)
+	w.due()
+	wantTold(t, w, "later", "bob on", "bob off")
+	// What cannot be noted has no grace.
+	w.failing("noteLeft", errAway)
+	w.connect("bob", "b2")
+	w.sockets["bob"] = nil
+	w.svc.Departed(context.Background(), models.Departure{UserID: "bob", SocketID: "b2", At: w.now()}, 0)
+	wantTold(t, w, "at once", "bob on", "bob off", "bob on", "bob off")
+}
+
+// A Redis that lost its data has told nobody that anybody left.
+func TestRestoredWithoutHavingBeenGoneIsToldToNobody(t *testing.T) {
+	w := newWorld(t)
+	w.chat("ann", "bob")
+	w.connect("bob", "b1")
+	w.svc.Restored(context.Background(), "bob", "b1", 0)
+	w.announce()
+	wantTold(t, w, "restored", "bob on")
+}
