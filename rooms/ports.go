@@ -54,6 +54,8 @@ type Requests interface {
 type Absences interface {
 	SaveAbsence(ctx context.Context, user models.UserID, absence models.Absence) error
 	Absence(ctx context.Context, user models.UserID) (absence models.Absence, found bool, err error)
+	// LastSeen says of those of the users who have ever left when that was last.
+	LastSeen(ctx context.Context, users []models.UserID) (map[models.UserID]time.Time, error)
 	// Installed is when Parley first ran on this database: users it has never
 	// seen are sent what came after that, and nothing older.
 	Installed(ctx context.Context) (time.Time, error)
@@ -77,6 +79,9 @@ type Presence interface {
 	// Ours counts those that are in Parley's books: when they leave, it is noted
 	// what they had. Of the others nobody notes anything.
 	Ours(ctx context.Context, user models.UserID) (int, error)
+	// Presences says of each of the users how many sockets they have and, of one who
+	// has none, when they were last seen, where that is noted.
+	Presences(ctx context.Context, users []models.UserID) ([]models.Presence, error)
 	// Online tells which of the users have a socket.
 	Online(ctx context.Context, users []models.UserID) (map[models.UserID]bool, error)
 	// MarkAway notes, on behalf of a socket that is about to leave, since when

@@ -94,3 +94,38 @@ func TestPresenceOf(t *testing.T) {
 		t.Errorf("never seen: %+v, %v", p, err)
 	}
 }
+
+func TestPresencesOfMany(t *testing.T) {
+	w := newWorld(t)
+	w.chat("ann", "bob", "cem")
+	w.chat("ann", "dee")
+	w.chat("eve", "bob")
+	for _, u := range []models.UserID{"bob", "cem", "eve"} {
+		w.connect(u, models.SocketID(u))
+	}
+	at := w.now()
+	w.disconnect("cem", "cem")
+	w.advance(time.Hour)
+	w.saved["dee"] = models.Absence{Since: at.Add(-time.Hour)}
+	w.looks, w.seenLooks, w.chatLooks = nil, nil, 0
+	got, err := w.svc.PresencesOf(context.Background(), "ann", []models.UserID{"dee", "bob", "eve", "nobody", "cem", "bob", "ann"})
+	want := []models.Presence{
+		{UserID: "dee", LastSeen: at.Add(-time.Hour)}, {UserID: "bob", Sockets: 1}, {UserID: "cem", LastSeen: at}, {UserID: "ann"},
+	}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+	}
+	if len(w.looks) != 1 || w.chatLooks != 1 || !reflect.DeepEqual(w.seenLooks, [][]models.UserID{{"dee", "ann"}}) {
+		t.Errorf("asked presence %v, chats %d times, the database %v", w.looks, w.chatLooks, w.seenLooks)
+	}
+	if got, err := w.svc.PresencesOf(context.Background(), "ann", nil); err != nil || len(got) != 0 {
+		t.Errorf("of nobody: %v, %v", got, err)
+	}
+	for _, op := range []string{"chatsOf", "presences", "lastSeen"} {
+		w.failing(op, errAway)
+		if _, err := w.svc.PresencesOf(context.Background(), "ann", []models.UserID{"dee"}); models.CodeOf(err) != models.CodeUnavailable {
+			t.Errorf("%s away: %v", op, err)
+		}
+		w.failing(op, nil)
+	}
+}

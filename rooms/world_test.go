@@ -34,6 +34,7 @@ type world struct {
 	sockets   map[models.UserID][]models.SocketID
 	emitted   []emission
 	looks     [][]models.UserID           // who was asked for by Online
+	seenLooks [][]models.UserID           // who was asked for by LastSeen
 	chatLooks int                         // how often ChatsOf was asked
 	untold    map[models.UserID]time.Time // who left and is to be told of
 	told      map[models.UserID]time.Time // of whom it was
@@ -448,6 +449,19 @@ func (a absences) Absence(_ context.Context, u models.UserID) (models.Absence, b
 	return absence, ok, nil
 }
 
+func (a absences) LastSeen(_ context.Context, users []models.UserID) (map[models.UserID]time.Time, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seenLooks = append(a.seenLooks, users)
+	seen := map[models.UserID]time.Time{}
+	for _, u := range users {
+		if absence, ok := a.saved[u]; ok {
+			seen[u] = absence.Since
+		}
+	}
+	return seen, a.failure("lastSeen")
+}
+
 func (a absences) Installed(context.Context) (time.Time, error) {
 	return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), nil
 }
@@ -533,6 +547,20 @@ func (p presence) Ours(_ context.Context, u models.UserID) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.oursOf(u), p.failure("ours")
+}
+
+func (p presence) Presences(_ context.Context, users []models.UserID) ([]models.Presence, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.looks = append(p.looks, users)
+	all := make([]models.Presence, len(users))
+	for i, u := range users {
+		all[i] = models.Presence{UserID: u, Sockets: len(p.sockets[u])}
+		if all[i].Sockets == 0 {
+			all[i].LastSeen = p.noted[u].absence.Since
+		}
+	}
+	return all, p.failure("presences")
 }
 
 func (p presence) Online(_ context.Context, users []models.UserID) (map[models.UserID]bool, error) {

@@ -131,7 +131,7 @@ func settings() []setting {
 		{name: "RATE_LIMIT_BURST", section: "Limits", def: "2000",
 			meaning: "posts a user may make at once before that rate applies", kind: number(func(c *Config) *int { return &c.MessagesBurst }, 1, million)},
 		{name: "RATE_LIMIT_EVENTS", section: "Limits", def: "50",
-			meaning: "client events a second and socket", kind: number(func(c *Config) *int { return &c.EventsPerSec }, 1, million)},
+			meaning: "client events a second and socket; questions about presence a second and user, on each pod", kind: number(func(c *Config) *int { return &c.EventsPerSec }, 1, million)},
 
 		{name: "REQUEST_TIMEOUT", section: "Times", def: "10s",
 			meaning: "time for the database work of one REST call", kind: duration(func(c *Config) *time.Duration { return &c.RequestTimeout }, shortest, 10*time.Minute)},

@@ -71,6 +71,7 @@ func (s *Server) routes(h *handlers.Handlers) (http.Handler, error) {
 	api.DELETE("/chats/:chatId/participants/:userId", h.RemoveParticipant)
 	read(api, "/chats/:chatId/messages", h.History)
 	read(api, "/users/:userId/online", h.Online)
+	api.POST("/presence", middleware.RateLimit(middleware.NewRateLimiter(s.cfg.EventsPerSec, 2*s.cfg.EventsPerSec, time.Now), h.Fail), h.Presence)
 
 	s.sockets.OnAuthenticate(func(ctx context.Context, d *hub.Door) (models.Identity, error) { return h.Authenticate(ctx, d) })
 	s.sockets.OnConnect(func(ctx context.Context, d *hub.Door) (hub.Welcome, error) {

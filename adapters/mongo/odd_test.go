@@ -40,6 +40,9 @@ func TestOddAbsences(t *testing.T) {
 		if err != nil || found != tc.found || len(got.Seen) != tc.seen || got.Back.After(time.Now()) || f.metrics.dropped("odd_absence")-before != tc.odd {
 			t.Errorf("%s: %+v, %v, %v", what, got, found, err)
 		}
+		if seen, err := f.LastSeen(t.Context(), []models.UserID{user}); err != nil || (len(seen) == 1) != tc.found {
+			t.Errorf("%s: last seen %v, %v", what, seen, err)
+		}
 	}
 	// A user who heard an event of no message is away all the same.
 	must(t, f.SaveAbsence(t.Context(), "bob", models.Absence{Since: at(1), Seen: []models.MessageID{"notice-1", good}}))

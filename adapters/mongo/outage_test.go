@@ -136,6 +136,7 @@ func TestAwayIsUnavailableAndQuick(t *testing.T) {
 		"forget":         func() error { return f.Forget(ctx, "k") },
 		"save absence":   func() error { return f.SaveAbsence(ctx, hexUser, models.Absence{Since: at(0)}) },
 		"absence":        func() error { _, _, err := f.Absence(ctx, hexUser); return err },
+		"last seen":      func() error { _, err := f.LastSeen(ctx, []models.UserID{hexUser}); return err },
 		"installed":      func() error { _, err := f.Installed(ctx); return err },
 	}
 	l.set(true)

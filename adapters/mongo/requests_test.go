@@ -105,6 +105,15 @@ func TestAbsences(t *testing.T) {
 			}
 		}
 	}
+	must(t, f.SaveAbsence(ctx, "back", models.Absence{Since: at(2), Back: at(3)}))
+	want := map[models.UserID]time.Time{hexUser: at(9), `<é"$.&\>`: at(9), "back": at(2)}
+	seen, err := f.LastSeen(ctx, []models.UserID{"never", hexUser, `<é"$.&\>`, "back"})
+	if err != nil || !reflect.DeepEqual(seen, want) {
+		t.Errorf("last seen %v, %v\nwant %v", seen, err, want)
+	}
+	if seen, err := f.LastSeen(ctx, nil); err != nil || len(seen) != 0 {
+		t.Errorf("of nobody %v, %v", seen, err)
+	}
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {
@@ -114,7 +123,7 @@ func TestAbsences(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := f.count(t, "parley_absences"); n != 4 {
+	if n := f.count(t, "parley_absences"); n != 5 {
 		t.Errorf("%d absences", n)
 	}
 }
