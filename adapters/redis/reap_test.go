@@ -364,7 +364,9 @@ func TestALeaseTakenForASocketIsNoneThatWasHeld(t *testing.T) {
 	p.ttl = time.Hour // it looks at its lease by itself, and at everything, long after this
 	p.run(t)
 	p.mustAdd(t, "u", "before")
-	await(t, "the lease", func() bool { return client.ZScore(ctx, "parley:pods", "a").Err() == nil && client.Get(ctx, "parley:pod:a").Val() != stopgap })
+	await(t, "the lease", func() bool {
+		return client.ZScore(ctx, "parley:pods", "a").Err() == nil && client.Get(ctx, "parley:pod:a").Val() != stopgap
+	})
 	if err := client.FlushAll(ctx).Err(); err != nil {
 		t.Fatal(err)
 	}

@@ -20,10 +20,11 @@ import (
 
 // The times of a pod. Those that are not here are the server's.
 const (
-	pingInterval = 5 * time.Second
-	pingTimeout  = 4 * time.Second
-	presenceTTL  = 12 * time.Second
-	recovery     = 2 * time.Minute
+	pingInterval  = 5 * time.Second
+	pingTimeout   = 4 * time.Second
+	presenceTTL   = 12 * time.Second
+	presenceGrace = 3 * time.Second
+	recovery      = 2 * time.Minute
 )
 
 // pod is one process of Parley, wired as package server wires it.
@@ -52,12 +53,13 @@ func (w *world) newPod(name string) (*pod, error) {
 	departed := func(ctx context.Context, d models.Departure, left int) { p.rooms.Departed(ctx, d, left) }
 	var err error
 	p.presence, err = redis.NewPresence(redis.PresenceOptions{
-		Client: p.client, PodID: name, TTL: presenceTTL, Logger: logger, Now: time.Now,
+		Client: p.client, PodID: name, TTL: presenceTTL, Grace: presenceGrace, Logger: logger, Now: time.Now,
 		Callbacks: redis.Callbacks{
 			OnReaped: departed, OnLate: departed,
 			OnRestored: func(ctx context.Context, u models.UserID, s models.SocketID, others int) {
 				p.rooms.Restored(ctx, u, s, others)
 			},
+			OnUntold: func(ctx context.Context, untold []models.Untold) error { return p.rooms.Untold(ctx, untold) },
 		},
 	})
 	if err != nil {
@@ -76,7 +78,7 @@ func (w *world) newPod(name string) (*pod, error) {
 		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},
 		Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
-			TextBytes: 1000, Files: 1, Participants: 100, NameBytes: 100, Replay: 5000, ReplayGrace: 10 * time.Second,
+			TextBytes: 1000, Files: 1, Participants: 100, NameBytes: 100, PresenceRoom: 100, Replay: 5000, ReplayGrace: 10 * time.Second,
 			Recovery: recovery, RecoveryPatience: time.Second, ReloadPatience: 500 * time.Millisecond,
 			ClaimPatience: 10 * time.Second, ClaimLease: 4 * time.Second, Unheard: pingInterval + pingTimeout,
 			StoreTimeout: 15 * time.Second, PresenceTimeout: 5 * time.Second,
