@@ -14,36 +14,38 @@ import (
 // maxGathered is how many questions are asked as one.
 const maxGathered = 64
 
-// gather asks as one what many want to know at the same time. A database that
-// reads a collection whole for each query answers a hundred in the time of one;
-// asked one after the other it would need minutes where a crowd connects.
+// gather asks as one what many want to know, or to have done, at the same time:
+// whatever came while the round trips before it were under way. Nothing waits
+// for others to come: where fewer than trips are under way, it goes at once and
+// alone.
 type gather[Q, A any] struct {
-	// answer answers all of the questions, in their order.
+	// answer answers all of the questions, in their order. An error is
+	// everybody's; what concerns one alone is said in its answer.
 	answer func(ctx context.Context, questions []Q) ([]A, error)
+	// trips are under way side by side at most; 0 is one.
+	trips int
 
 	mu      sync.Mutex
-	running bool
+	running int
 	waiting []*question[Q, A]
 }
 
 type question[Q, A any] struct {
 	asked    Q
 	ctx      context.Context //nolint:containedctx // whose values the query goes by
+	begun    bool            // guarded by gather.mu
 	answered chan struct{}
 	answer   A
 	err      error
 }
 
-// ask waits for the answer to a query that begins no sooner than now.
+// ask waits for the answer to a query that begins no sooner than now, or for ctx
+// to end.
 func (g *gather[Q, A]) ask(ctx context.Context, q Q) (a A, err error) {
-	mine := &question[Q, A]{asked: q, ctx: ctx, answered: make(chan struct{})}
-	g.mu.Lock()
-	g.waiting = append(g.waiting, mine)
-	if !g.running {
-		g.running = true
-		go g.run() // ends when nobody waits; each query has its time
+	mine := g.enter(ctx, q)
+	if mine == nil {
+		return g.alone(ctx, q)
 	}
-	g.mu.Unlock()
 	select {
 	case <-mine.answered:
 		return mine.answer, mine.err
@@ -52,20 +54,79 @@ func (g *gather[Q, A]) ask(ctx context.Context, q Q) (a A, err error) {
 	}
 }
 
-func (g *gather[Q, A]) run() {
-	for {
+// do is ask for what changes something: who gives up while it is under way waits
+// all the same, to know what became of it. Where answer says in each answer what
+// went wrong, an error is that ctx ended before anything was done.
+func (g *gather[Q, A]) do(ctx context.Context, q Q) (a A, err error) {
+	mine := g.enter(ctx, q)
+	if mine == nil {
+		return g.alone(ctx, q)
+	}
+	select {
+	case <-mine.answered:
+	case <-ctx.Done():
 		g.mu.Lock()
-		g.waiting = slices.DeleteFunc(g.waiting, func(q *question[Q, A]) bool { return q.ctx.Err() != nil })
-		n := min(len(g.waiting), maxGathered)
-		if n == 0 {
-			g.running = false
-			g.mu.Unlock()
-			return
-		}
-		all := slices.Clone(g.waiting[:n])
-		g.waiting = slices.Delete(g.waiting, 0, n)
+		g.waiting = slices.DeleteFunc(g.waiting, func(q *question[Q, A]) bool { return q == mine })
+		begun := mine.begun
 		g.mu.Unlock()
-		asked := make([]Q, n)
+		if !begun {
+			return a, classify(ctx.Err())
+		}
+		<-mine.answered
+	}
+	return mine.answer, mine.err
+}
+
+// enter puts the question among those that wait; nil where it need not.
+func (g *gather[Q, A]) enter(ctx context.Context, q Q) *question[Q, A] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.running < max(g.trips, 1) {
+		g.running++
+		return nil
+	}
+	mine := &question[Q, A]{asked: q, ctx: ctx, answered: make(chan struct{})}
+	g.waiting = append(g.waiting, mine)
+	return mine
+}
+
+// alone is a round trip for one, within its own ctx. Who came meanwhile is
+// answered next.
+func (g *gather[Q, A]) alone(ctx context.Context, q Q) (a A, err error) {
+	defer func() {
+		if all := g.next(); all != nil {
+			go g.run(all) // ends when nobody waits; each round trip has its time
+		}
+	}()
+	answers, err := g.answer(ctx, []Q{q})
+	if err != nil {
+		return a, err
+	}
+	return answers[0], nil
+}
+
+// next takes those who are answered next; nil where nobody waits, and then a
+// round trip fewer is under way.
+func (g *gather[Q, A]) next() []*question[Q, A] {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waiting = slices.DeleteFunc(g.waiting, func(q *question[Q, A]) bool { return q.ctx.Err() != nil })
+	n := min(len(g.waiting), maxGathered)
+	if n == 0 {
+		g.running--
+		return nil
+	}
+	all := slices.Clone(g.waiting[:n])
+	g.waiting = slices.Delete(g.waiting, 0, n)
+	for _, q := range all {
+		q.begun = true
+	}
+	return all
+}
+
+func (g *gather[Q, A]) run(all []*question[Q, A]) {
+	for ; all != nil; all = g.next() {
+		asked := make([]Q, len(all))
 		for i, q := range all {
 			asked[i] = q.asked
 		}
