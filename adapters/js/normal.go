@@ -14,7 +14,8 @@ func Of(v any) (any, error) { return normal(v) }
 
 // normal reduces a Go value to what the encoders know: nil, bool, float64,
 // string, []byte, time.Time, []any, []string, map[string]any, Object and
-// Undefined. Anything else goes by way of its JSON, members in their order.
+// Undefined. Structs are read as encoding/json reads them; anything else goes by
+// way of its JSON, members in their order.
 func normal(v any) (any, error) {
 	switch v := v.(type) {
 	case nil, bool, float64, string, []byte, time.Time, []any, []string, map[string]any, Object, Undefined:
@@ -49,10 +50,14 @@ func normal(v any) (any, error) {
 }
 
 // byKind keeps bytes inside typed slices and maps, which JSON would turn into
-// base64; structs do go through JSON.
+// base64, as it does those inside structs.
 func byKind(v any) (any, error) {
 	r := reflect.ValueOf(v)
 	switch kind := r.Kind(); {
+	case kind == reflect.Struct:
+		if s := shapeOf(r.Type()); s != nil {
+			return s.object(r), nil
+		}
 	case kind == reflect.Slice && r.Type().Elem().Kind() == reflect.Uint8:
 		return r.Bytes(), nil
 	case kind == reflect.Slice || kind == reflect.Array:
