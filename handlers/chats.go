@@ -32,7 +32,7 @@ func (h *Handlers) ListChats(c *gin.Context) {
 	for i, chat := range chats {
 		list[i] = chatOf(chat)
 	}
-	c.PureJSON(http.StatusOK, gin.H{"chats": list})
+	h.answer(c, http.StatusOK, gin.H{"chats": list})
 }
 
 // CreateChat is POST /api/chats.
@@ -65,7 +65,7 @@ func (h *Handlers) CreateChat(c *gin.Context) {
 		h.Fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusCreated, gin.H{"chat": chatOf(chat)})
+	h.answer(c, http.StatusCreated, gin.H{"chat": chatOf(chat)})
 }
 
 // AddParticipant is POST /api/chats/:chatId/participants, with the user in the
@@ -112,7 +112,7 @@ func (h *Handlers) changeParticipant(c *gin.Context, name string, add bool) {
 		h.Fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, gin.H{"chat": chatOf(chat)})
+	h.answer(c, http.StatusOK, gin.H{"chat": chatOf(chat)})
 }
 
 // History is GET /api/chats/:chatId/messages.
@@ -138,7 +138,7 @@ func (h *Handlers) History(c *gin.Context) {
 	if next != "" {
 		body.Next = &next
 	}
-	c.PureJSON(http.StatusOK, body)
+	h.answer(c, http.StatusOK, body)
 }
 
 // Online is GET /api/users/:userId/online.
@@ -155,7 +155,7 @@ func (h *Handlers) Online(c *gin.Context) {
 		h.Fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusOK, presenceOf(p))
+	h.answer(c, http.StatusOK, presenceOf(p))
 }
 
 func chatParam(c *gin.Context) (models.ChatID, error) {

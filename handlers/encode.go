@@ -16,11 +16,10 @@ const lastDate = 8.64e15
 // may say any time: one no Date can hold is the nearest one can.
 func timestamp(t time.Time) string {
 	t = time.UnixMilli(max(-lastDate, min(lastDate, t.UnixMilli()))).UTC()
-	year, rest := t.Year(), t.Format("-01-02T15:04:05.000Z")
-	if year >= 0 && year <= 9999 {
-		return fmt.Sprintf("%04d%s", year, rest)
+	if year := t.Year(); year < 0 || year > 9999 {
+		return fmt.Sprintf("%+07d%s", year, t.Format("-01-02T15:04:05.000Z"))
 	}
-	return fmt.Sprintf("%+07d%s", year, rest)
+	return t.Format("2006-01-02T15:04:05.000Z")
 }
 
 // What is sent are structs: their keys come in the order in which Node writes
@@ -57,6 +56,11 @@ func messagesOf(messages []models.Message) []messageJSON {
 		list[i] = messageOf(m)
 	}
 	return list
+}
+
+// postedJSON is what a post has stored.
+type postedJSON struct {
+	Messages []messageJSON `json:"messages"`
 }
 
 type chatJSON struct {
@@ -220,7 +224,13 @@ func messageIDIn(args []any) (models.MessageID, bool) {
 	if len(args) == 0 {
 		return "", false
 	}
-	payload, _ := args[0].(map[string]any)
-	id, _ := payload["_id"].(string)
-	return models.ParseMessageID(id)
+	var id any
+	switch payload := args[0].(type) {
+	case map[string]any:
+		id = payload["_id"]
+	case interface{ Get(key string) (any, bool) }: // whose keys keep their order
+		id, _ = payload.Get("_id")
+	}
+	text, _ := id.(string)
+	return models.ParseMessageID(text)
 }

@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gin-gonic/gin"
 
 	"parley/models"
 )
@@ -46,9 +50,14 @@ func TestEncodeEvent(t *testing.T) {
 	}
 }
 
+// object stands for those of package js.
+type object map[string]any
+
+func (o object) Get(key string) (any, bool) { v, ok := o[key]; return v, ok }
+
 func TestMessageIDs(t *testing.T) {
 	const id = "665f00000000000000000abc"
-	ours := map[string]any{"_id": id, "chatId": "c"}
+	ours := object{"_id": id, "chatId": "c"}
 	var odd int
 	messageID := MessageIDs(func() { odd++ })
 	tests := []struct {
@@ -61,6 +70,7 @@ func TestMessageIDs(t *testing.T) {
 	}{
 		{"ours", "new_message", []any{ours}, id, true, 0},
 		{"with an offset", "new_message", []any{ours, "offset"}, id, true, 0},
+		{"a map", "new_message", []any{map[string]any(ours)}, id, true, 0},
 		{"in upper case", "new_message", []any{map[string]any{"_id": strings.ToUpper(id)}}, id, true, 0},
 		{"another event", "typing", []any{ours}, "", false, 0},
 		{"no argument", "new_message", nil, "", false, 1},
@@ -102,5 +112,20 @@ func TestMessageJSONIsTheStoredDocument(t *testing.T) {
 		`"createdAt":"2026-03-04T05:06:07.008Z","updatedAt":"2026-03-04T05:06:07.008Z"}`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s (%v)\nwant %s", got, err, want)
+	}
+}
+
+// What REST answers is spelled as the events are, and as Express does it: nothing
+// is escaped for HTML's or for old JavaScript's sake, and nothing stands behind it.
+func TestAnswersAreSpelledAsNodeSpellsThem(t *testing.T) {
+	h := testHandlers(&spool{})
+	rec := httptest.NewRecorder()
+	c, _ := gin.CreateTestContext(rec)
+	at := time.Date(2026, 3, 4, 5, 6, 7, 8e6, time.UTC)
+	h.answer(c, http.StatusCreated, postedJSON{messagesOf([]models.Message{{ID: "1", ChatID: "2", SenderID: "3", Type: models.Text, Text: "a\u2028<&>\u007f\b\"", CreatedAt: at, UpdatedAt: at}})})
+	want := `{"messages":[{"_id":"1","chatId":"2","senderId":"3","type":"text","textMessage":"a` + "\u2028<&>\u007f" + `\b\"",` +
+		`"createdAt":"2026-03-04T05:06:07.008Z","updatedAt":"2026-03-04T05:06:07.008Z"}]}`
+	if rec.Code != http.StatusCreated || rec.Body.String() != want || rec.Header().Get("Content-Type") != "application/json; charset=utf-8" {
+		t.Errorf("%d %v %s\nwant %s", rec.Code, rec.Header(), rec.Body, want)
 	}
 }

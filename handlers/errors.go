@@ -63,7 +63,19 @@ func (h *Handlers) Fail(c *gin.Context, err error) {
 	if status == http.StatusUnauthorized {
 		c.Header("WWW-Authenticate", `Bearer realm="parley"`)
 	}
-	c.AbortWithStatusJSON(status, gin.H{"error": errorOf(e)})
+	c.Abort()
+	h.answer(c, status, gin.H{"error": errorOf(e)})
+}
+
+// answer writes the body as Express does, which escapes nothing for HTML's sake.
+func (h *Handlers) answer(c *gin.Context, status int, body any) {
+	text, err := h.JSON(make([]byte, 0, 512), body)
+	if err != nil {
+		h.Logger.Error("an answer could not be encoded", "route", c.FullPath(), "error", err)
+		c.AbortWithStatus(http.StatusInternalServerError)
+		return
+	}
+	c.Data(status, "application/json; charset=utf-8", text)
 }
 
 // errorJSON is the shape of a refusal in REST bodies, connect_error data and acks.

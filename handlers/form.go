@@ -20,6 +20,8 @@ type form struct {
 	types []string // in the order they came
 	// left ends the upload; nil where no file came.
 	left func()
+	// mayPost says that the sender may post to the chat.
+	mayPost bool
 }
 
 // leave says that nothing more is received.
@@ -51,12 +53,22 @@ func (f *form) field(name, value string) error {
 			return models.Refuse(models.CodeInvalidChatID, "chatId must be 24 hex digits")
 		}
 		f.draft.ChatID = id
-		// Known before the files, it saves a stranger's upload.
-		ctx, cancel := f.h.deadline(f.c)
-		defer cancel()
-		return f.h.Rooms.Authorise(ctx, f.draft.SenderID, id)
 	}
 	return nil
+}
+
+// authorise saves a stranger's upload, where the chat is known before a file. It
+// decides nothing: what is true once all has come is for Send to find out, and
+// of a text that is the one time it is asked.
+func (f *form) authorise() error {
+	if f.mayPost || f.draft.ChatID == "" {
+		return nil
+	}
+	ctx, cancel := f.h.deadline(f.c)
+	defer cancel()
+	err := f.h.Rooms.Authorise(ctx, f.draft.SenderID, f.draft.ChatID)
+	f.mayPost = err == nil
+	return err
 }
 
 func (f *form) complete() error {

@@ -37,6 +37,8 @@ type Options struct {
 	User   func(*gin.Context) models.Identity
 	Logger *slog.Logger
 	Limits Limits
+	// JSON appends a value as Node spells it.
+	JSON func(b []byte, v any) ([]byte, error)
 	// Refused counts refusals by code.
 	Refused func(code models.Code)
 	// Checks are what must answer before this pod takes traffic, by name.

@@ -37,5 +37,5 @@ func (h *Handlers) PostMessage(c *gin.Context) {
 		h.Fail(c, err)
 		return
 	}
-	c.PureJSON(http.StatusCreated, gin.H{"messages": messagesOf(messages)})
+	h.answer(c, http.StatusCreated, postedJSON{messagesOf(messages)})
 }

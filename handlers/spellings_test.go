@@ -22,7 +22,8 @@ func post(t *testing.T, s *spool, contentType, body string) (models.Draft, error
 	c.Request = httptest.NewRequest(http.MethodPost, "/api/messages", strings.NewReader(body))
 	c.Request.Header.Set("Content-Type", contentType)
 	c.Request.Header.Set("X-User", "ann")
-	return h.readDraft(c)
+	d, err := h.readDraft(c)
+	return d, h.strangers(d, err)
 }
 
 // withPart is a form with a caption and one part of the given head and content.

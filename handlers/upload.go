@@ -167,6 +167,9 @@ func (f *form) takeFile(part *multipart.Part, d disposition, n int) error {
 	if len(f.draft.Files) >= f.h.Limits.Files {
 		return models.Refuse(models.CodeTooManyFiles, fmt.Sprintf("at most %d files can be sent at once", f.h.Limits.Files))
 	}
+	if err := f.authorise(); err != nil {
+		return err
+	}
 	return f.receive(content, d.filename, part.Header.Get("Content-Type"))
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"parley/adapters/js"
 	"parley/models"
 	"parley/rooms"
 )
@@ -60,12 +61,13 @@ func (oneChat) Chat(_ context.Context, id models.ChatID) (models.Chat, bool, err
 func testHandlers(s *spool) *Handlers {
 	gin.SetMode(gin.TestMode)
 	return New(Options{
-		Rooms: rooms.New(rooms.Options{Chats: oneChat{}}),
+		Rooms: rooms.New(rooms.Options{Chats: oneChat{}, Now: time.Now, Limits: rooms.Limits{TextBytes: 100, Files: 2}}),
 		Spool: s,
 		User: func(c *gin.Context) models.Identity {
 			return models.Identity{UserID: models.UserID(c.GetHeader("X-User"))}
 		},
 		Logger: slog.New(slog.DiscardHandler),
+		JSON:   js.AppendJSON,
 		Limits: Limits{TextBytes: 10, FileBytes: 5, Files: 2, Uploads: 1, RequestTimeout: time.Second, UploadTimeout: time.Second},
 	})
 }
@@ -94,6 +96,15 @@ func body(t *testing.T, parts ...part) (io.Reader, string) {
 	return &b, w.FormDataContentType()
 }
 
+// strangers is what becomes of a draft that was read and is a stranger's: who may
+// post is for rooms to say, of a text once, when it is sent.
+func (h *Handlers) strangers(d models.Draft, err error) error {
+	if err == nil && (d.ChatID != testChat || d.SenderID != "ann") {
+		_, err = h.Rooms.Send(context.Background(), d)
+	}
+	return err
+}
+
 func TestReadDraft(t *testing.T) {
 	chat := part{name: "chatId", value: testChat}
 	file := func(name string) part { return part{name: "files", file: name, value: "12345"} }
@@ -102,6 +113,7 @@ func TestReadDraft(t *testing.T) {
 		user  string
 		parts []part
 		want  models.Code
+		early bool // refused before its next file is received
 	}{
 		{name: "text", parts: []part{chat, {name: "textMessage", value: "hi"}, {name: "type", value: "text"}}},
 		{name: "any order", parts: []part{file("a"), {name: "type", value: "image"}, {name: "textMessage", value: "hi"}, chat}},
@@ -109,8 +121,9 @@ func TestReadDraft(t *testing.T) {
 		{name: "unknown field", parts: []part{chat, {name: "tempId", value: "42"}}},
 		{name: "no chat", parts: []part{file("a")}, want: models.CodeInvalidChatID},
 		{name: "bad chat", parts: []part{{name: "chatId", value: "42"}}, want: models.CodeInvalidChatID},
-		{name: "unknown chat", parts: []part{{name: "chatId", value: strings.Repeat("0", 24)}}, want: models.CodeChatNotFound},
-		{name: "stranger", user: "eve", parts: []part{chat, file("a")}, want: models.CodeNotAParticipant},
+		{name: "unknown chat", parts: []part{{name: "chatId", value: strings.Repeat("0", 24)}, {name: "textMessage", value: "hi"}}, want: models.CodeChatNotFound},
+		{name: "stranger", user: "eve", parts: []part{chat, file("a")}, want: models.CodeNotAParticipant, early: true},
+		{name: "stranger, chat between files", user: "eve", parts: []part{file("a"), chat, file("evil")}, want: models.CodeNotAParticipant, early: true},
 		{name: "stranger, files first", user: "eve", parts: []part{file("a"), chat}, want: models.CodeNotAParticipant},
 		{name: "text too long", parts: []part{file("a"), {name: "textMessage", value: "12345678901"}}, want: models.CodeTextTooLong},
 		{name: "twice", parts: []part{chat, chat}, want: models.CodeInvalidBody},
@@ -133,6 +146,10 @@ func TestReadDraft(t *testing.T) {
 				c.Request.Header.Set("X-User", tt.user)
 			}
 			d, err := h.readDraft(c)
+			if early := err != nil; early != tt.early && tt.want == models.CodeNotAParticipant {
+				t.Errorf("refused early: %v", early)
+			}
+			err = h.strangers(d, err)
 			if got := models.CodeOf(err); got != tt.want {
 				t.Fatalf("code %q, want %q (%v)", got, tt.want, err)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"parley/adapters/embedded"
 	"parley/adapters/hub"
+	"parley/adapters/js"
 	"parley/adapters/media"
 	"parley/adapters/mongo"
 	"parley/adapters/redis"
@@ -162,7 +163,7 @@ func (s *Server) build(ctx context.Context) error {
 
 	h := handlers.New(handlers.Options{
 		Rooms: s.rooms, Spool: spool, Verifier: s.tokens, User: middleware.UserOf, Logger: logger,
-		Refused: s.metrics.RequestRefused, Checks: s.checks(),
+		JSON: js.AppendJSON, Refused: s.metrics.RequestRefused, Checks: s.checks(),
 		Sockets: func() (inside, waiting int) {
 			waiting = s.sockets.Waiting()
 			return max(0, s.sockets.Sockets()-waiting), waiting

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"parley/adapters/hub"
+	"parley/adapters/js"
 	"parley/adapters/token"
 	"parley/handlers"
 	"parley/middleware"
@@ -46,7 +47,7 @@ func routed(t *testing.T, socketPath string) (h http.Handler, log *bytes.Buffer,
 		}
 	})
 	h, err = s.routes(handlers.New(handlers.Options{
-		Verifier: s.tokens, User: middleware.UserOf, Logger: logger, Refused: s.metrics.RequestRefused,
+		Verifier: s.tokens, User: middleware.UserOf, Logger: logger, JSON: js.AppendJSON, Refused: s.metrics.RequestRefused,
 		Checks: map[string]func(context.Context) error{"mongodb": func(context.Context) error { return nil }},
 		Limits: handlers.Limits{RequestTimeout: time.Second},
 	}))

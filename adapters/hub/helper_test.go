@@ -17,6 +17,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"parley/adapters/cluster"
+	"parley/adapters/js"
 	"parley/models"
 )
 
@@ -67,7 +68,7 @@ func messageID(event string, args []any) (models.MessageID, bool) {
 	if event != "new_message" || len(args) == 0 {
 		return "", false
 	}
-	m, ok := args[0].(map[string]any)
+	m, ok := js.Fields(args[0])
 	if !ok {
 		return "", false
 	}

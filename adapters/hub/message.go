@@ -99,11 +99,7 @@ func (s *Server) messageID(p socketio.Packet) models.MessageID {
 	if !ok {
 		return ""
 	}
-	first := args[1]
-	if fields, ok := js.Fields(first); ok {
-		first = fields
-	}
-	id, ok := s.opts.MessageID(name, slices.Concat([]any{first}, args[2:]))
+	id, ok := s.opts.MessageID(name, args[1:])
 	if !ok {
 		return ""
 	}

@@ -45,11 +45,11 @@ type Options struct {
 
 	// Bus reaches the other pods; nil for a pod alone.
 	Bus cluster.Bus
-	// Encode spells an event for the client; the payload is what encoding/json
-	// makes an object of, its members in their order.
+	// Encode spells an event for the client; the payload is what package js makes
+	// an object of, its members in their order.
 	Encode func(models.Event) (name string, payload any)
 	// MessageID recognises a new_message, also one that came from another pod;
-	// objects among args are map[string]any.
+	// objects among args are of package js.
 	MessageID func(event string, args []any) (models.MessageID, bool)
 	// Assets serves what is asked for below Path by a file name; nil
 	// answers 404.
