@@ -19,15 +19,55 @@ func (s *Store) Chat(ctx context.Context, id models.ChatID) (chat models.Chat, f
 	if err != nil {
 		return models.Chat{}, false, nil // no document can have such an id
 	}
-	err = s.do(ctx, "chat", func(ctx context.Context) error {
-		raw, err := one(s.chats.FindOne(ctx, byID(oid)))
-		if err != nil || raw == nil {
-			return err
+	if s.chatMany == nil {
+		found, err := s.findChats(ctx, []bson.ObjectID{oid})
+		chat, ok := found[oid]
+		return chat, ok, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout) // waiting for others included
+	defer cancel()
+	looked, err := s.chatMany.ask(ctx, oid)
+	return looked.chat, looked.found, err
+}
+
+// looked is what a look-up found.
+type looked struct {
+	chat  models.Chat
+	found bool
+}
+
+// answerChat looks several chats up at once. Who asks for the same one is given
+// the same participants, which nobody changes.
+func (s *Store) answerChat(ctx context.Context, ids []bson.ObjectID) ([]looked, error) {
+	chats, err := s.findChats(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]looked, len(ids))
+	for i, id := range ids {
+		answers[i].chat, answers[i].found = chats[id]
+	}
+	return answers, nil
+}
+
+func (s *Store) findChats(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]models.Chat, error) {
+	chats := make(map[bson.ObjectID]models.Chat, len(ids))
+	take := func(raw bson.Raw) {
+		if id, ok := idOf(raw); ok {
+			chats[id], _ = chatOf(raw)
 		}
-		chat, found = chatOf(raw)
-		return nil
+	}
+	err := s.do(ctx, "chat", func(ctx context.Context) error {
+		if len(ids) > 1 {
+			return each(ctx, s.chats, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, options.Find(), take)
+		}
+		raw, err := one(s.chats.FindOne(ctx, byID(ids[0])))
+		if err == nil && raw != nil {
+			take(raw)
+		}
+		return err
 	})
-	return chat, found, err
+	return chats, err
 }
 
 // ChatsOf returns every chat any of the users takes part in, in no order.

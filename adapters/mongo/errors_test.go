@@ -53,24 +53,36 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-func TestStored(t *testing.T) {
+func TestOutcomeOf(t *testing.T) {
 	docs := []bson.D{{}, {}, {}}
+	refused := func(at ...int) error {
+		var e mongo.BulkWriteException
+		for _, i := range at {
+			e.WriteErrors = append(e.WriteErrors, mongo.BulkWriteError{WriteError: mongo.WriteError{Index: i}})
+		}
+		return e
+	}
+	const at = 5 // those of others stand before and behind
 	tests := []struct {
 		name     string
 		err      error
 		left     int
 		answered bool
+		fine     bool
 	}{
-		{"refused in the middle", mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{{WriteError: mongo.WriteError{Index: 1}}}}, 1, true},
-		{"refused at the start", mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{{WriteError: mongo.WriteError{Index: 0}}}}, 0, true},
-		{"not replicated", mongo.BulkWriteException{WriteConcernError: &mongo.WriteConcernError{}}, 3, true},
-		{"no answer", context.DeadlineExceeded, 3, false},
-		{"no connection", clearedPool{}, 0, true},
-		{"not sent", mongo.ErrClientDisconnected, 0, true},
+		{"stored", nil, 0, false, true},
+		{"refused in the middle", refused(at + 1), 2, true, false},
+		{"refused at the start", refused(at), 2, true, false},
+		{"refused whole", refused(at, at+1, at+2), 0, true, false},
+		{"a neighbour's refused", refused(at-1, at+3), 0, false, true},
+		{"not replicated", mongo.BulkWriteException{WriteConcernError: &mongo.WriteConcernError{}}, 3, true, false},
+		{"no answer", context.DeadlineExceeded, 3, false, false},
+		{"no connection", clearedPool{}, 0, true, false},
+		{"not sent", mongo.ErrClientDisconnected, 0, true, false},
 	}
 	for _, tt := range tests {
-		if left, answered := stored(docs, tt.err); len(left) != tt.left || answered != tt.answered {
-			t.Errorf("%s: %d %v", tt.name, len(left), answered)
+		if o := outcomeOf(docs, at, tt.err); len(o.left) != tt.left || o.answered != tt.answered || (o.err == nil) != tt.fine {
+			t.Errorf("%s: %d %v %v", tt.name, len(o.left), o.answered, o.err)
 		}
 	}
 }

@@ -4,13 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"parley/models"
 )
+
+// maxTogether is the size, about, of a request that is stored together with
+// others: as many as go together stay below what one command may have.
+const maxTogether = 128 << 10
 
 // Insert stores all of them or none: what a failed insert left, or may yet
 // leave, behind is deleted, later if the database is away now.
@@ -22,33 +28,89 @@ func (s *Store) Insert(ctx context.Context, messages []models.Message) error {
 	if err != nil {
 		return err
 	}
-	return s.do(ctx, "insert", func(ctx context.Context) error {
-		_, err := s.messages.InsertMany(ctx, docs)
-		if err != nil {
-			left, answered := stored(docs, err)
-			s.undo.take(ctx, s.messages, left, answered)
-		}
-		return err
-	})
+	waiting, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	insert := s.inserts.do
+	if size(messages) > maxTogether {
+		insert = s.insertAlone
+	}
+	outcome, err := insert(waiting, docs)
+	if err == nil && outcome.err != nil {
+		err = outcome.err
+		s.undo.take(ctx, s.messages, outcome.left, outcome.answered)
+	}
+	return err
 }
 
-// stored returns those documents that a failed ordered insert may have stored.
-// With an answer from the server it is those before the first refused one; that
-// one, and those after, are not ours to delete. Without an answer it is all,
+// size is about what the messages take.
+func size(messages []models.Message) (n int) {
+	for _, m := range messages {
+		n += len(m.Text) + len(m.FileURL) + 256
+	}
+	return n
+}
+
+func (s *Store) insertAlone(ctx context.Context, docs []bson.D) (outcome, error) {
+	outcomes, err := s.insertTogether(ctx, [][]bson.D{docs})
+	return outcomes[0], err
+}
+
+// outcome is what became of one request's documents: if it failed, left are
+// those of it that are stored, or, without an answer, may be.
+type outcome struct {
+	err      error
+	left     []bson.D
+	answered bool
+}
+
+// insertTogether stores several requests in one command. Unordered, so that one
+// that is refused does not end it for those behind.
+func (s *Store) insertTogether(ctx context.Context, requests [][]bson.D) ([]outcome, error) {
+	outcomes := make([]outcome, len(requests))
+	_ = s.do(ctx, "insert", func(ctx context.Context) error {
+		_, err := s.messages.InsertMany(ctx, slices.Concat(requests...), options.InsertMany().SetOrdered(false))
+		at := 0
+		for i, docs := range requests {
+			outcomes[i] = outcomeOf(docs, at, err)
+			at += len(docs)
+		}
+		return err
+	}) // each is told its own
+	return outcomes, nil
+}
+
+// outcomeOf says what an insert that ended with err means for the documents from
+// the index at on. With an answer from the server those are left that it has not
+// refused; those it has are not ours to delete. Without an answer it is all,
 // unless it was never sent.
-func stored(docs []bson.D, err error) (left []bson.D, answered bool) {
-	if unsent(err) {
-		return nil, true
-	}
+func outcomeOf(docs []bson.D, at int, err error) outcome {
 	var bulk mongo.BulkWriteException
-	if !errors.As(err, &bulk) {
-		return docs, false
+	switch {
+	case err == nil:
+		return outcome{}
+	case unsent(err):
+		return outcome{err: classify(err), answered: true}
+	case !errors.As(err, &bulk):
+		return outcome{err: classify(err), left: docs}
 	}
-	first := len(docs)
+	mine := mongo.BulkWriteException{WriteConcernError: bulk.WriteConcernError, Labels: bulk.Labels}
+	refused := make([]bool, len(docs))
 	for _, e := range bulk.WriteErrors {
-		first = min(first, e.Index)
+		if i := e.Index - at; i >= 0 && i < len(docs) {
+			refused[i] = true
+			mine.WriteErrors = append(mine.WriteErrors, e)
+		}
 	}
-	return docs[:max(first, 0)], true
+	if mine.WriteErrors == nil && mine.WriteConcernError == nil {
+		return outcome{}
+	}
+	left := []bson.D{}
+	for i, d := range docs {
+		if !refused[i] {
+			left = append(left, d)
+		}
+	}
+	return outcome{err: classify(mine), left: left, answered: true}
 }
 
 // insertAttempts bounds the race of InsertMissing with a deletion.

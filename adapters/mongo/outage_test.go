@@ -2,6 +2,7 @@ package mongo_test
 
 import (
 	"context"
+	"encoding/binary"
 	"io"
 	"net"
 	"sync"
@@ -16,11 +17,15 @@ import (
 	"parley/models"
 )
 
-// line is a wire to the server that can be cut, and that can lose answers.
+// line is a wire to the server that can be cut, that can lose answers, and that
+// knows what was asked over it.
 type line struct {
 	ln      net.Listener
 	to      string
-	mute    atomic.Bool // requests arrive, answers do not
+	mute    atomic.Bool   // requests arrive, answers do not
+	held    chan struct{} // answers to inserts and queries wait for it; nil for none
+	asked   sync.Map      // command → *atomic.Int32
+	lose    atomic.Int32  // the number of the insert whose answer is lost
 	mu      sync.Mutex
 	cut     bool
 	conns   []net.Conn
@@ -53,11 +58,36 @@ func (l *line) set(cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cut = cut
+	l.release()
 	if cut {
 		for _, c := range l.conns {
 			_ = c.Close()
 		}
 		l.conns = nil
+	}
+}
+
+// hold lets answers to inserts and queries wait for release, which needs l.mu.
+func (l *line) hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = make(chan struct{})
+}
+
+func (l *line) release() {
+	if l.held != nil {
+		close(l.held)
+		l.held = nil
+	}
+}
+
+// wait is for an answer that is held.
+func (l *line) wait() {
+	l.mu.Lock()
+	held := l.held
+	l.mu.Unlock()
+	if held != nil {
+		<-held
 	}
 }
 
@@ -76,8 +106,9 @@ func (l *line) carry(client net.Conn) {
 	l.conns = append(l.conns, client, server)
 	l.mu.Unlock()
 	var wg sync.WaitGroup
+	var last request
 	wg.Go(func() {
-		_, _ = io.Copy(server, client)
+		l.forward(server, client, &last)
 		_ = server.Close()
 	})
 	wg.Go(func() {
@@ -85,8 +116,11 @@ func (l *line) carry(client net.Conn) {
 		buf := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buf)
-			if err != nil || (n > 0 && l.mute.Load()) {
+			if err != nil || (n > 0 && (l.mute.Load() || last.lost.Load())) {
 				return // the answer is lost and the connection with it
+			}
+			if last.held.Load() {
+				l.wait()
 			}
 			if _, err := client.Write(buf[:n]); err != nil {
 				return
@@ -94,6 +128,43 @@ func (l *line) carry(client net.Conn) {
 		}
 	})
 	wg.Wait()
+}
+
+// request is the last one on a connection, and what is to become of its answer.
+type request struct{ lost, held atomic.Bool }
+
+// forward passes requests on and counts them.
+func (l *line) forward(server io.Writer, client io.Reader, last *request) {
+	const header, opMsg = 16, 2013
+	for {
+		head := make([]byte, header)
+		if _, err := io.ReadFull(client, head); err != nil {
+			return
+		}
+		body := make([]byte, binary.LittleEndian.Uint32(head)-header)
+		if _, err := io.ReadFull(client, body); err != nil {
+			return
+		}
+		if binary.LittleEndian.Uint32(head[12:]) == opMsg { // flags, a section's kind, the command
+			command := bson.Raw(body[5 : 5+binary.LittleEndian.Uint32(body[5:])]).Index(0).Key()
+			n, _ := l.asked.LoadOrStore(command, new(atomic.Int32))
+			nth := n.(*atomic.Int32).Add(1)
+			last.lost.Store(command == "insert" && nth == l.lose.Load())
+			last.held.Store(command == "insert" || command == "find")
+		}
+		if _, err := server.Write(append(head, body...)); err != nil {
+			return
+		}
+	}
+}
+
+// count is how often the command was asked for.
+func (l *line) count(command string) int {
+	n, ok := l.asked.Load(command)
+	if !ok {
+		return 0
+	}
+	return int(n.(*atomic.Int32).Load())
 }
 
 func openOver(t *testing.T, timeout time.Duration) (*fixture, *line) {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
@@ -34,6 +35,9 @@ const (
 	defaultDatabase = "test"
 	// parallelReads bounds the queries one call has under way at once.
 	parallelReads = 8
+	// readTrips and writeTrips are how many round trips of what is gathered are
+	// under way at once: more, and each takes fewer with it.
+	readTrips, writeTrips = 2, 2
 )
 
 // Metrics is told how the database does.
@@ -74,6 +78,11 @@ type Store struct {
 
 	ids  *idSource
 	undo *undoer
+
+	inserts *gather[[]bson.D, outcome]
+	// chatMany is nil with Options.Gather: such a database has one chat by its _id
+	// at once, and several only by reading all.
+	chatMany *gather[bson.ObjectID, looked]
 
 	// nil unless Options.Gather
 	chatsOfMany *gather[[]models.UserID, []models.Chat]
@@ -120,8 +129,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		ids: ids,
 	}
 	s.undo = newUndoer(s, o.UndoQueue)
+	s.inserts = &gather[[]bson.D, outcome]{answer: s.insertTogether, trips: writeTrips}
 	if o.Gather {
+		s.inserts.trips = 1
 		s.gathers()
+	} else {
+		s.chatMany = &gather[bson.ObjectID, looked]{answer: s.answerChat, trips: readTrips}
 	}
 	return s, nil
 }
