@@ -1,9 +1,11 @@
 package mongo
 
 import (
+	"encoding/hex"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 
 	"parley/models"
 )
@@ -52,30 +54,53 @@ func chatOf(d bson.Raw) (models.Chat, bool) {
 	return c, true
 }
 
-// participantsOf names each user once, in the order of the document.
+// participantsOf names each user once, in the order of the document. A chat of
+// very many is read for each post to it: their ids share one text.
 func participantsOf(v bson.RawValue) []models.UserID {
-	users := []models.UserID{}
-	in := map[models.UserID]struct{}{}
-	add := func(v bson.RawValue) {
-		u, ok := userOf(v)
-		if _, already := in[u]; ok && !already {
-			in[u] = struct{}{}
+	array, ok := v.ArrayOK()
+	if !ok {
+		if u, ok := userOf(v); ok {
+			return []models.UserID{u}
+		}
+		return []models.UserID{}
+	}
+	ids := make([]byte, 0, len(array)*3/2)
+	var ends []int
+	eachIn(array, func(v bson.RawValue) {
+		if id, ok := v.ObjectIDOK(); ok {
+			ids = hex.AppendEncode(ids, id[:])
+		} else if u, ok := userOf(v); ok {
+			ids = append(ids, u...)
+		} else {
+			return
+		}
+		ends = append(ends, len(ids))
+	})
+	users := make([]models.UserID, 0, len(ends))
+	in := make(map[models.UserID]struct{}, len(ends))
+	all, from := string(ids), 0
+	for _, end := range ends {
+		u := models.UserID(all[from:end])
+		from = end
+		if in[u] = struct{}{}; len(in) > len(users) {
 			users = append(users, u)
 		}
 	}
-	array, ok := v.ArrayOK()
-	if !ok {
-		add(v)
-		return users
-	}
-	values, err := array.Values()
-	if err != nil {
-		return users
-	}
-	for _, v := range values {
-		add(v)
-	}
 	return users
+}
+
+// eachIn hands out the values of an array, as far as it can be read.
+func eachIn(array bson.RawArray, f func(bson.RawValue)) {
+	const head = 4 // its length
+	for rest := []byte(array)[min(head, len(array)):]; ; {
+		e, behind, ok := bsoncore.ReadElement(rest)
+		if !ok {
+			return
+		}
+		v := e.Value()
+		f(bson.RawValue{Type: bson.Type(v.Type), Value: v.Data})
+		rest = behind
+	}
 }
 
 func messageOf(d bson.Raw) (models.Message, bool) {
