@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"sync"
 
 	"parley/models"
@@ -20,12 +21,13 @@ type lineKey struct {
 }
 
 type line struct {
-	mu      sync.Mutex
-	waiting int // guarded by order.mu; the line is forgotten at zero
+	turn    chan struct{} // holds one while it is somebody's turn
+	waiting int           // guarded by order.mu; the line is forgotten at zero
 }
 
-// enter waits for its turn and returns the function that ends it.
-func (o *order) enter(chat models.ChatID, sender models.UserID) (leave func()) {
+// enter waits for its turn and returns the function that ends it; an error is
+// that ctx ended before.
+func (o *order) enter(ctx context.Context, chat models.ChatID, sender models.UserID) (leave func(), err error) {
 	key := lineKey{chat, sender}
 	o.mu.Lock()
 	if o.lines == nil {
@@ -33,19 +35,31 @@ func (o *order) enter(chat models.ChatID, sender models.UserID) (leave func()) {
 	}
 	l := o.lines[key]
 	if l == nil {
-		l = &line{}
+		l = &line{turn: make(chan struct{}, 1)}
 		o.lines[key] = l
 	}
 	l.waiting++
 	o.mu.Unlock()
 
-	l.mu.Lock()
-	return func() {
-		l.mu.Unlock()
+	goes := func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if l.waiting--; l.waiting == 0 {
 			delete(o.lines, key)
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		goes()
+		return nil, err
+	}
+	select {
+	case l.turn <- struct{}{}:
+	case <-ctx.Done():
+		goes()
+		return nil, ctx.Err()
+	}
+	return func() {
+		<-l.turn
+		goes()
+	}, nil
 }

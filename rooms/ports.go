@@ -45,7 +45,8 @@ type Requests interface {
 	Claim(ctx context.Context, request models.Request) (claimed bool, err error)
 	// TakeOver makes a stale claim ours if it is still the one made at claimedAt.
 	TakeOver(ctx context.Context, key string, claimedAt, now time.Time) (taken bool, err error)
-	Finish(ctx context.Context, key string) error
+	// Finish notes that the requests' messages are stored and published.
+	Finish(ctx context.Context, keys ...string) error
 	// Forget gives a claimed key back after a refusal.
 	Forget(ctx context.Context, key string) error
 }

@@ -75,8 +75,62 @@ func (s *Service) finish(ctx context.Context, r models.Request, sender models.Us
 		return nil, false, err
 	}
 	s.publish(ctx, r.Messages, nil)
-	if err := s.Requests.Finish(ctx, r.Key); err != nil {
-		s.Logger.Warn("idempotency key not finished", "error", err)
-	}
+	s.finished(ctx, r.Key)
 	return s.repeat(ctx, r, sender)
+}
+
+// doneQueue bounds the requests that are done and not noted to be.
+const doneQueue = 4096
+
+// finished has it noted that the request is done. Nobody waits for that: until
+// then a retry finds it under way and waits.
+func (s *Service) finished(ctx context.Context, key string) {
+	select {
+	case s.done <- key:
+	default:
+		s.noteDone(ctx, []string{key})
+	}
+}
+
+// noteDone is told keys whose requests are done. A claim that stays open is no
+// harm: a retry after its lease finds everything stored and publishes again what
+// every pod still recognises.
+func (s *Service) noteDone(ctx context.Context, keys []string) (ok bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.StoreTimeout)
+	defer cancel()
+	if err := s.Requests.Finish(ctx, keys...); err != nil {
+		s.Logger.Warn("idempotency keys not finished", "keys", len(keys), "error", err)
+		return false
+	}
+	return true
+}
+
+// mostDone is how many are noted at once.
+const mostDone = 256
+
+// noteAllDone notes what is done, together what came meanwhile, until ctx ends
+// and nothing is left, or not for now.
+func (s *Service) noteAllDone(ctx context.Context) {
+	for {
+		var keys []string
+		select {
+		case key := <-s.done:
+			keys = append(keys, key)
+		case <-ctx.Done():
+		}
+		for more := true; more && len(keys) < mostDone; {
+			select {
+			case key := <-s.done:
+				keys = append(keys, key)
+			default:
+				more = false
+			}
+		}
+		if len(keys) == 0 {
+			return
+		}
+		if !s.noteDone(ctx, keys) && ctx.Err() != nil {
+			return
+		}
+	}
 }

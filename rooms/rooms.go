@@ -74,10 +74,11 @@ type Service struct {
 	receipts chan receipt
 	lookout  lookout
 	arrivals chan arrived
+	done     chan string // keys of requests
 }
 
-// New makes a Service. Run must be called for delivery receipts to flow, and for
-// those who come to be announced.
+// New makes a Service. Run must be called for delivery receipts to flow, for
+// those who come to be announced, and for retries to be answered.
 func New(o Options) *Service {
 	return &Service{
 		Options:  o,
@@ -86,6 +87,7 @@ func New(o Options) *Service {
 		owes:     map[models.SocketID]owed{},
 		receipts: make(chan receipt, receiptQueue),
 		arrivals: make(chan arrived, arrivalQueue),
+		done:     make(chan string, doneQueue),
 	}
 }
 
@@ -95,6 +97,7 @@ func (s *Service) Run(ctx context.Context) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { gather(ctx, s.receipts, s.deliver) })
 	workers.Go(func() { gather(ctx, s.arrivals, s.tellOnline) })
+	workers.Go(func() { s.noteAllDone(ctx) })
 	workers.Wait()
 	return nil
 }

@@ -26,6 +26,8 @@ func (s *Service) Send(ctx context.Context, d models.Draft) ([]models.Message, e
 	key := ""
 	if d.IdempotencyKey != "" {
 		key = requestKey(d.SenderID, d.IdempotencyKey)
+	}
+	if key != "" && len(d.Files) > 0 { // of a text the claim itself says so; files would be kept in vain
 		if messages, answered, err := s.answered(ctx, key, d.SenderID); err != nil || answered {
 			return messages, err
 		}
@@ -35,32 +37,49 @@ func (s *Service) Send(ctx context.Context, d models.Draft) ([]models.Message, e
 	if err != nil {
 		return nil, err
 	}
-
-	leave := s.order.enter(d.ChatID, d.SenderID)
-	defer leave()
-	if err := ctx.Err(); err != nil {
+	for {
+		messages, taken, err := s.store(ctx, d, chat, urls, key)
+		if err == nil && !taken {
+			s.Metrics.MessagesStored(len(messages))
+			s.Metrics.Sent(s.Now().Sub(began))
+			return messages, nil
+		}
+		answered := err != nil
+		if !answered { // another try with this key was faster
+			messages, answered, err = s.answered(ctx, key, d.SenderID)
+		}
+		if err == nil && !answered && ctx.Err() == nil {
+			continue // it was refused and gave the key back
+		}
 		s.drop(ctx, urls)
-		return nil, models.Unavailable("the client", err)
+		if err == nil && !answered {
+			err = inProgress()
+		}
+		return messages, err
 	}
+}
+
+// store stores and publishes in the sender's turn, unless another request with
+// the key has been here.
+func (s *Service) store(ctx context.Context, d models.Draft, chat models.Chat, urls []string, key string) (messages []models.Message, taken bool, err error) {
+	leave, err := s.order.enter(ctx, d.ChatID, d.SenderID)
+	if err != nil {
+		if key != "" { // perhaps with this very request
+			return nil, false, inProgress()
+		}
+		return nil, false, models.Unavailable("the client", err)
+	}
+	defer leave()
 	// From here on the work is taken: it ends by its own clock, whether or not
 	// the client stays to hear of it.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.StoreTimeout)
 	defer cancel()
 
-	messages := s.compose(d, urls)
+	messages = s.compose(d, urls)
 	if key != "" {
 		claimed, err := s.Requests.Claim(ctx, models.Request{Key: key, Messages: messages, ClaimedAt: s.now()})
-		if err != nil {
-			s.drop(ctx, urls)
-			return nil, err
-		}
-		if !claimed { // another try with this key was faster
-			s.drop(ctx, urls)
-			messages, answered, err := s.answered(ctx, key, d.SenderID)
-			if err == nil && !answered { // it was refused and gave the key back
-				err = inProgress()
-			}
-			return messages, err
+		if err != nil || !claimed {
+			return nil, err == nil, err
 		}
 	}
 	if err := s.Messages.Insert(ctx, messages); err != nil {
@@ -69,20 +88,13 @@ func (s *Service) Send(ctx context.Context, d models.Draft) ([]models.Message, e
 				s.Logger.Warn("idempotency key not given back", "error", ferr)
 			}
 		}
-		s.drop(ctx, urls)
-		return nil, err
+		return nil, false, err
 	}
 	s.publish(ctx, messages, chat.Participants)
 	if key != "" {
-		if err := s.Requests.Finish(ctx, key); err != nil {
-			// The claim stays open; a retry after its lease finds everything
-			// stored and publishes again what every pod still recognises.
-			s.Logger.Warn("idempotency key not finished", "error", err)
-		}
+		s.finished(ctx, key)
 	}
-	s.Metrics.MessagesStored(len(messages))
-	s.Metrics.Sent(s.Now().Sub(began))
-	return messages, nil
+	return messages, false, nil
 }
 
 // check refuses what no state of the world could make right.

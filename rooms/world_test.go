@@ -24,35 +24,38 @@ type world struct {
 	t     *testing.T
 	svc   *Service
 
-	mu        sync.Mutex
-	clock     time.Time
-	chats     map[models.ChatID]models.Chat
-	messages  []models.Message
-	requests  map[string]models.Request
-	saved     map[models.UserID]models.Absence
-	noted     map[models.UserID]note
-	sockets   map[models.UserID][]models.SocketID
-	emitted   []emission
-	looks     [][]models.UserID           // who was asked for by Online
-	seenLooks [][]models.UserID           // who was asked for by LastSeen
-	chatLooks int                         // how often ChatsOf was asked
-	untold    map[models.UserID]time.Time // who left and is to be told of
-	told      map[models.UserID]time.Time // of whom it was
-	patient   bool                        // they are told of when the test says so
-	handed    int                         // how many were emitted when it was last asked to hand over
-	joined    []models.Audience
-	leftRoom  []models.Audience
-	kept      []string
-	removed   []string
-	fail      map[string]error
-	ids       int
-	seats     map[models.UserID][]models.ChatID // who has a socket here, and where
-	dropped   map[string]int
-	sessions  map[models.SessionID]models.Session
-	census    map[models.UserID]time.Time
-	onAdd     func(models.UserID)    // what happens right after a socket was added; it has mu
-	notify    chan struct{}          // closed when the next session is kept
-	onPart    func(models.SessionID) // what the socket that holds a session does when told to go
+	mu       sync.Mutex
+	clock    time.Time
+	lookedUp int // how often a key was
+	// stopNoting ends what notes that requests are done.
+	stopNoting func()
+	chats      map[models.ChatID]models.Chat
+	messages   []models.Message
+	requests   map[string]models.Request
+	saved      map[models.UserID]models.Absence
+	noted      map[models.UserID]note
+	sockets    map[models.UserID][]models.SocketID
+	emitted    []emission
+	looks      [][]models.UserID           // who was asked for by Online
+	seenLooks  [][]models.UserID           // who was asked for by LastSeen
+	chatLooks  int                         // how often ChatsOf was asked
+	untold     map[models.UserID]time.Time // who left and is to be told of
+	told       map[models.UserID]time.Time // of whom it was
+	patient    bool                        // they are told of when the test says so
+	handed     int                         // how many were emitted when it was last asked to hand over
+	joined     []models.Audience
+	leftRoom   []models.Audience
+	kept       []string
+	removed    []string
+	fail       map[string]error
+	ids        int
+	seats      map[models.UserID][]models.ChatID // who has a socket here, and where
+	dropped    map[string]int
+	sessions   map[models.SessionID]models.Session
+	census     map[models.UserID]time.Time
+	onAdd      func(models.UserID)    // what happens right after a socket was added; it has mu
+	notify     chan struct{}          // closed when the next session is kept
+	onPart     func(models.SessionID) // what the socket that holds a session does when told to go
 }
 
 type note struct {
@@ -86,6 +89,11 @@ func newWorld(t *testing.T) *world {
 			ClaimPatience: time.Second, ClaimLease: 30 * time.Second, StoreTimeout: time.Second, PresenceTimeout: time.Second,
 		},
 	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var noting sync.WaitGroup
+	noting.Go(func() { w.svc.noteAllDone(ctx) })
+	w.stopNoting = func() { cancel(); noting.Wait() }
+	t.Cleanup(w.stopNoting)
 	return w
 }
 
@@ -390,6 +398,7 @@ func (w *world) History(_ context.Context, chat models.ChatID, page models.Page)
 func (w *world) Request(_ context.Context, key string) (models.Request, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.lookedUp++
 	r, ok := w.requests[key]
 	return r, ok, nil
 }
@@ -416,13 +425,15 @@ func (w *world) TakeOver(_ context.Context, key string, claimedAt, now time.Time
 	return true, nil
 }
 
-func (w *world) Finish(_ context.Context, key string) error {
+func (w *world) Finish(_ context.Context, keys ...string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := w.requests[key]
-	r.Done = true
-	w.requests[key] = r
-	return nil
+	for _, key := range keys {
+		r := w.requests[key]
+		r.Done = true
+		w.requests[key] = r
+	}
+	return w.failure("finish")
 }
 
 func (w *world) Forget(_ context.Context, key string) error {

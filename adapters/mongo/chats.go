@@ -19,7 +19,7 @@ func (s *Store) Chat(ctx context.Context, id models.ChatID) (chat models.Chat, f
 	if err != nil {
 		return models.Chat{}, false, nil // no document can have such an id
 	}
-	if s.chatMany == nil {
+	if !s.byIDs {
 		found, err := s.findChats(ctx, []bson.ObjectID{oid})
 		chat, ok := found[oid]
 		return chat, ok, err
@@ -59,7 +59,7 @@ func (s *Store) findChats(ctx context.Context, ids []bson.ObjectID) (map[bson.Ob
 	}
 	err := s.do(ctx, "chat", func(ctx context.Context) error {
 		if len(ids) > 1 {
-			return each(ctx, s.chats, bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}, options.Find(), take)
+			return each(ctx, s.chats, anyOf(ids), options.Find(), take)
 		}
 		raw, err := one(s.chats.FindOne(ctx, byID(ids[0])))
 		if err == nil && raw != nil {

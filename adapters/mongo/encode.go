@@ -125,3 +125,6 @@ func chatIDs(chats []models.ChatID) bson.A {
 // byID is the filter for one document. It holds nothing else, because that is
 // all an embedded server can look up without reading the whole collection.
 func byID(id any) bson.D { return bson.D{{Key: "_id", Value: id}} }
+
+// anyOf is the filter for several documents, where Store.byIDs.
+func anyOf[ID any](ids []ID) bson.D { return byID(bson.D{{Key: "$in", Value: ids}}) }

@@ -3,7 +3,7 @@ package mongo
 // Waiting is how many posts wait for a round trip of theirs.
 func (s *Store) Waiting() int {
 	n := 0
-	for _, waiting := range []func() int{s.inserts.waits, s.chatMany.waits} {
+	for _, waiting := range []func() int{s.inserts.waits, s.claims.waits, s.chatMany.waits} {
 		n += waiting()
 	}
 	return n

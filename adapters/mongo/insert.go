@@ -32,7 +32,7 @@ func (s *Store) Insert(ctx context.Context, messages []models.Message) error {
 	defer cancel()
 	insert := s.inserts.do
 	if size(messages) > maxTogether {
-		insert = s.insertAlone
+		insert = alone(s.insertTogether)
 	}
 	outcome, err := insert(waiting, docs)
 	if err == nil && outcome.err != nil {
@@ -50,9 +50,12 @@ func size(messages []models.Message) (n int) {
 	return n
 }
 
-func (s *Store) insertAlone(ctx context.Context, docs []bson.D) (outcome, error) {
-	outcomes, err := s.insertTogether(ctx, [][]bson.D{docs})
-	return outcomes[0], err
+// alone is for a request that is too large to go with others.
+func alone(together func(context.Context, [][]bson.D) ([]outcome, error)) func(context.Context, []bson.D) (outcome, error) {
+	return func(ctx context.Context, docs []bson.D) (outcome, error) {
+		outcomes, err := together(ctx, [][]bson.D{docs})
+		return outcomes[0], err
+	}
 }
 
 // outcome is what became of one request's documents: if it failed, left are
@@ -63,20 +66,34 @@ type outcome struct {
 	answered bool
 }
 
-// insertTogether stores several requests in one command. Unordered, so that one
-// that is refused does not end it for those behind.
-func (s *Store) insertTogether(ctx context.Context, requests [][]bson.D) ([]outcome, error) {
-	outcomes := make([]outcome, len(requests))
-	_ = s.do(ctx, "insert", func(ctx context.Context) error {
-		_, err := s.messages.InsertMany(ctx, slices.Concat(requests...), options.InsertMany().SetOrdered(false))
-		at := 0
-		for i, docs := range requests {
-			outcomes[i] = outcomeOf(docs, at, err)
-			at += len(docs)
-		}
+func (s *Store) insertTogether(ctx context.Context, requests [][]bson.D) (outcomes []outcome, _ error) {
+	_ = s.do(ctx, "insert", func(ctx context.Context) (err error) {
+		outcomes, err = together(ctx, s.messages, requests)
 		return err
 	}) // each is told its own
 	return outcomes, nil
+}
+
+func (s *Store) claimTogether(ctx context.Context, requests [][]bson.D) (outcomes []outcome, _ error) {
+	_ = s.do(ctx, "claim", func(ctx context.Context) (err error) {
+		if outcomes, err = together(ctx, s.requests, requests); isDuplicate(err) {
+			return nil // that some are taken is no fault
+		}
+		return err
+	})
+	return outcomes, nil
+}
+
+// together stores several requests in one command. Unordered, so that one that is
+// refused does not end it for those behind.
+func together(ctx context.Context, coll *mongo.Collection, requests [][]bson.D) ([]outcome, error) {
+	_, err := coll.InsertMany(ctx, slices.Concat(requests...), options.InsertMany().SetOrdered(false))
+	outcomes, at := make([]outcome, len(requests)), 0
+	for i, docs := range requests {
+		outcomes[i] = outcomeOf(docs, at, err)
+		at += len(docs)
+	}
+	return outcomes, err
 }
 
 // outcomeOf says what an insert that ended with err means for the documents from

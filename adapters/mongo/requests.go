@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"parley/models"
 )
@@ -52,15 +53,17 @@ func (s *Store) Claim(ctx context.Context, request models.Request) (claimed bool
 		{Key: "done", Value: request.Done},
 		{Key: "claimedAt", Value: date(request.ClaimedAt)},
 	}
-	err = s.do(ctx, "claim", func(ctx context.Context) error {
-		_, err := s.requests.InsertOne(ctx, doc)
-		if isDuplicate(err) {
-			return nil
-		}
-		claimed = err == nil
-		return err
-	})
-	return claimed, err
+	waiting, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	claim := s.claims.do
+	if size(request.Messages) > maxTogether {
+		claim = alone(s.claimTogether)
+	}
+	outcome, err := claim(waiting, []bson.D{doc})
+	if err == nil && !isDuplicate(outcome.err) {
+		err = outcome.err
+	}
+	return err == nil && outcome.err == nil, err
 }
 
 // TakeOver makes a stale claim ours if it is still the one made at claimedAt.
@@ -86,15 +89,32 @@ func (s *Store) TakeOver(ctx context.Context, key string, claimedAt, now time.Ti
 
 var errNoRequest = errors.New("no such request")
 
-// Finish notes that the request's messages are stored.
-func (s *Store) Finish(ctx context.Context, key string) error {
+// Finish notes that the requests' messages are stored.
+func (s *Store) Finish(ctx context.Context, keys ...string) error {
 	update := bson.D{{Key: "$set", Value: bson.D{{Key: "done", Value: true}}}}
 	return s.do(ctx, "finish", func(ctx context.Context) error {
-		r, err := s.requests.UpdateOne(ctx, byID(key), update)
-		if err == nil && r.MatchedCount == 0 {
+		found := int64(0)
+		note := func(r *mongo.UpdateResult, err error) error {
+			if err == nil {
+				found += r.MatchedCount
+			}
+			return err
+		}
+		if len(keys) > 1 && s.byIDs {
+			if err := note(s.requests.UpdateMany(ctx, anyOf(keys), update)); err != nil {
+				return err
+			}
+		} else {
+			for _, key := range keys {
+				if err := note(s.requests.UpdateOne(ctx, byID(key), update)); err != nil {
+					return err
+				}
+			}
+		}
+		if found < int64(len(keys)) {
 			return errNoRequest
 		}
-		return err
+		return nil
 	})
 }
 

@@ -1,6 +1,7 @@
 package mongo_test
 
 import (
+	"fmt"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -12,7 +13,14 @@ import (
 )
 
 func TestARequestsLife(t *testing.T) {
-	f := open(t, nil)
+	for _, gather := range []bool{false, true} {
+		t.Run(fmt.Sprint(gather), func(t *testing.T) {
+			aRequestsLife(t, open(t, func(o *mongo.Options) { o.Gather = gather }))
+		})
+	}
+}
+
+func aRequestsLife(t *testing.T, f *fixture) {
 	ctx := t.Context()
 	chat := f.NewChatID()
 	file := models.Message{ID: f.NewMessageID(), ChatID: chat, SenderID: nameUser, Type: models.Image, FileURL: "u", CreatedAt: at(0), UpdatedAt: at(0)}
@@ -45,7 +53,14 @@ func TestARequestsLife(t *testing.T) {
 			t.Errorf("%s: %v %v", tt.name, taken, err)
 		}
 	}
-	must(t, f.Finish(ctx, "k"))
+	other := models.Request{Key: "l", Messages: r.Messages, ClaimedAt: at(2)}
+	if claimed, err := f.Claim(ctx, other); !claimed || err != nil {
+		t.Fatal(claimed, err)
+	}
+	must(t, f.Finish(ctx, "k", "l"))
+	if got, _, err := f.Request(ctx, "l"); err != nil || !got.Done {
+		t.Errorf("%+v %v", got, err)
+	}
 	if taken, err := f.TakeOver(ctx, "k", at(10), at(11)); taken || err != nil {
 		t.Error("a finished request is taken over: ", err)
 	}
@@ -55,7 +70,7 @@ func TestARequestsLife(t *testing.T) {
 	for range 2 {
 		must(t, f.Forget(ctx, "k"))
 	}
-	if err := f.Finish(ctx, "k"); models.CodeOf(err) != models.CodeInternal {
+	if err := f.Finish(ctx, "l", "k"); models.CodeOf(err) != models.CodeInternal {
 		t.Error(err)
 	}
 	if claimed, err := f.Claim(ctx, r); !claimed || err != nil {

@@ -79,10 +79,11 @@ type Store struct {
 	ids  *idSource
 	undo *undoer
 
-	inserts *gather[[]bson.D, outcome]
-	// chatMany is nil with Options.Gather: such a database has one chat by its _id
-	// at once, and several only by reading all.
-	chatMany *gather[bson.ObjectID, looked]
+	inserts, claims *gather[[]bson.D, outcome]
+	chatMany        *gather[bson.ObjectID, looked]
+	// byIDs says that the database finds several documents by their _ids as it
+	// finds one; not with Options.Gather.
+	byIDs bool
 
 	// nil unless Options.Gather
 	chatsOfMany *gather[[]models.UserID, []models.Chat]
@@ -130,11 +131,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s.undo = newUndoer(s, o.UndoQueue)
 	s.inserts = &gather[[]bson.D, outcome]{answer: s.insertTogether, trips: writeTrips}
-	if o.Gather {
-		s.inserts.trips = 1
+	s.claims = &gather[[]bson.D, outcome]{answer: s.claimTogether, trips: writeTrips}
+	s.chatMany = &gather[bson.ObjectID, looked]{answer: s.answerChat, trips: readTrips}
+	if s.byIDs = !o.Gather; o.Gather {
+		s.inserts.trips, s.claims.trips = 1, 1
 		s.gathers()
-	} else {
-		s.chatMany = &gather[bson.ObjectID, looked]{answer: s.answerChat, trips: readTrips}
 	}
 	return s, nil
 }

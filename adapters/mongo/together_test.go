@@ -2,7 +2,9 @@ package mongo_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -146,5 +148,52 @@ func TestChatsAreLookedUpTogether(t *testing.T) {
 	all.Wait()
 	if n := l.count("find") - began; n != ahead+1 {
 		t.Errorf("%d queries for %d posts", n, ahead+len(chats))
+	}
+}
+
+// Keys that are claimed at the same time are claimed together: whose is taken, by
+// one of them too, is told so, and is no fault.
+func TestKeysAreClaimedTogether(t *testing.T) {
+	t.Parallel()
+	f, l := openOver(t, time.Minute)
+	ctx := t.Context()
+	claim := func(key string) (bool, error) {
+		return f.Claim(ctx, models.Request{Key: key, Messages: []models.Message{f.text(f.NewChatID(), 0)}, ClaimedAt: at(0)})
+	}
+	if ours, err := claim("taken"); !ours || err != nil {
+		t.Fatal(ours, err)
+	}
+	l.hold()
+	var all sync.WaitGroup
+	var won, lost atomic.Int32
+	try := func(key string) {
+		all.Go(func() {
+			switch ours, err := claim(key); {
+			case err != nil:
+				t.Errorf("%s: %v", key, err)
+			case ours:
+				won.Add(1)
+			default:
+				lost.Add(1)
+			}
+		})
+	}
+	for n := range ahead {
+		try(fmt.Sprint("ahead", n))
+		eventually(t, "it is under way", func() bool { return l.count("insert") == 1+n+1 })
+	}
+	for i, key := range []string{"a", "taken", "b", "a", "c"} {
+		try(key)
+		eventually(t, "it waits", func() bool { return f.Waiting() == i+1 })
+	}
+	l.set(false)
+	all.Wait()
+	if n := l.count("insert"); n != 1+ahead+1 || won.Load() != ahead+3 || lost.Load() != 2 {
+		t.Errorf("%d inserts, %d claimed, %d taken", n, won.Load(), lost.Load())
+	}
+	f.metrics.mu.Lock()
+	defer f.metrics.mu.Unlock()
+	if n := f.metrics.errors["claim"]; n != 0 {
+		t.Errorf("%d errors", n)
 	}
 }
