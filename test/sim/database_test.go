@@ -193,11 +193,13 @@ func (v view) TakeOver(ctx context.Context, key string, claimedAt, now time.Time
 	return taken, err
 }
 
-func (v view) Finish(ctx context.Context, key string) error {
+func (v view) Finish(ctx context.Context, keys ...string) error {
 	return v.do(ctx, func() {
-		r := v.requests[key]
-		r.Done = true
-		v.requests[key] = r
+		for _, key := range keys {
+			r := v.requests[key]
+			r.Done = true
+			v.requests[key] = r
+		}
 	})
 }
 
