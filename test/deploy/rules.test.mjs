@@ -129,6 +129,39 @@ test('nginx: handshakes from one address are limited, the requests of a session 
   assert.equal(await count('/socket.io/?EIO=4&transport=polling&sid=x'), 0);
 });
 
+// The answer to the handshake of a WebSocket, which stays open; a balancer may count it as a success only at its end.
+function upgrade(url) {
+  return new Promise((resolve, reject) => {
+    const req = http.request(`${url}/socket.io/?EIO=4&transport=websocket`, {
+      agent: false, headers: { Connection: 'Upgrade', Upgrade: 'websocket', 'Sec-WebSocket-Version': 13, 'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==' },
+    });
+    req.on('upgrade', (res, socket) => { cleanups.push(() => socket.destroy()); resolve(res.statusCode); });
+    req.on('response', (res) => { res.resume(); resolve(res.statusCode); }).on('error', reject).end();
+  });
+}
+
+for (const { name, start, skip } of balancers) {
+  test(`${name}: once the pods are back, clients that use WebSockets alone are let in at once`, { skip, timeout: 60_000 }, async () => {
+    const ports = [await quietPort(), await quietPort()];
+    const lb = await start(ports); // nobody is there
+    cleanups.push(lb.stop);
+    for (let i = 0; i < 6; i++) assert.ok(await upgrade(lb.url) >= 502);
+    for (const port of ports) {
+      const server = http.createServer((req, res) => res.end('ok'));
+      server.on('upgrade', (req, socket) => {
+        socket.on('error', () => {});
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n');
+      });
+      await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
+      cleanups.push(() => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); }));
+    }
+    await waitFor(async () => await upgrade(lb.url) === 101, 20_000, 'the first to be let in');
+    const answers = [];
+    for (let i = 0; i < 20; i++) answers.push(await upgrade(lb.url));
+    assert.deepEqual(answers, Array(20).fill(101));
+  });
+}
+
 test('HAProxy: with every /readyz red the pods that are alive are still used', { skip: balancers[1].skip, timeout: 20_000 }, async () => {
   const pods = [await standIn(), await standIn()];
   const lb = await balancers[1].start(pods.map((p) => p.port));
