@@ -218,13 +218,14 @@ func (v view) Absence(ctx context.Context, u models.UserID) (a models.Absence, f
 
 func (v view) LastSeen(ctx context.Context, users []models.UserID) (map[models.UserID]time.Time, error) {
 	seen := map[models.UserID]time.Time{}
-	return seen, v.do(ctx, func() {
+	err := v.do(ctx, func() {
 		for _, u := range users {
 			if a, ok := v.absences[u]; ok {
 				seen[u] = a.Since
 			}
 		}
 	})
+	return seen, err
 }
 
 func (v view) Installed(ctx context.Context) (at time.Time, err error) {

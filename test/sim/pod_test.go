@@ -129,6 +129,7 @@ func (p *pod) stop() error {
 	p.clients.mu.Unlock()
 	p.hub.Drain(ctx, 100, 50*time.Millisecond)
 	p.requests.Wait()
+	p.presence.Settle(ctx)
 	return p.close(ctx)
 }
 
