@@ -31,7 +31,6 @@ type ClassicOptions struct {
 type classic struct {
 	*link
 	local Local
-	index RoomIndex // nil where local offers none
 
 	broadcasts, asks, answers, mine string // channels
 }
@@ -53,6 +52,7 @@ func NewClassic(o ClassicOptions) Bus {
 	}
 	c.mine = c.answers + s.uid + "#"
 	c.link = newLink(s, "numsub", c.asks)
+	c.marks = classicMarks(s.uid)
 	c.subscriber.channels = []string{c.asks, c.answers, c.mine}
 	c.subscriber.patterns = []string{c.broadcasts + "*"}
 	c.subscriber.message = c.receive
@@ -62,8 +62,7 @@ func NewClassic(o ClassicOptions) Bus {
 
 func (c *classic) Start(ctx context.Context, local Local) error {
 	c.local = local
-	c.index, _ = local.(RoomIndex)
-	return c.start(ctx)
+	return c.start(ctx, local)
 }
 
 func (c *classic) Close(ctx context.Context) error { return c.close(ctx) }

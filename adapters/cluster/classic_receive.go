@@ -10,8 +10,11 @@ import (
 
 // receive handles whatever arrived on a channel of ours.
 func (c *classic) receive(channel, payload string) {
-	c.publisher.heard(channel, payload)
 	c.metrics.ClusterReceived(1)
+	if c.marks.on(payload) {
+		c.publisher.heard(channel, payload)
+		return
+	}
 	var err error
 	switch {
 	case channel == c.asks:
@@ -30,6 +33,9 @@ func (c *classic) onBroadcast(channel, payload string) error {
 	room := strings.TrimPrefix(channel, c.broadcasts)
 	if room != "" {
 		room = room[:len(room)-1] // the closing #
+	}
+	if room == "" && c.misses(asMsgpack, payload, "2", "rooms") {
+		return nil
 	}
 	if room != "" && c.index != nil && !c.index.HasRoom(room) {
 		return nil

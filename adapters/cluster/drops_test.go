@@ -26,7 +26,7 @@ func TestBriefIsBrief(t *testing.T) {
 func TestAnErrorDoesNotRepeatTheJunk(t *testing.T) {
 	t.Parallel()
 	b := &streams{peers: peers{link: &link{settings: settings{nsp: "/"}}}}
-	err := b.onEntry(map[string]string{"nsp": "/", "type": strings.Repeat("\x93", 5_000_000)})
+	err := b.onEntry(fields{"nsp": "/", "type": strings.Repeat("\x93", 5_000_000)})
 	if err == nil || len(err.Error()) > 1000 {
 		t.Errorf("%.100v", err)
 	}

@@ -100,7 +100,7 @@ func FuzzDecodePeers(f *testing.F) {
 		two.local, two.caughtUp = goldenLocal(), func() {}
 		two.receive(two.mine, in)
 		for _, kind := range []string{"3", "4", "5", "6", "7", "8", "9", "10", in} {
-			two.entry(map[string]string{"uid": "else", "nsp": "/", "type": kind, "data": in})
+			two.entry(fields{"uid": "else", "nsp": "/", "type": kind, "data": in})
 		}
 		closeBus(t, two)
 	})

@@ -20,8 +20,8 @@ const (
 	defaultQueueLen       = 100_000
 )
 
-// RoomIndex is what a Local may offer besides: messages for one room are then
-// not even decoded where this pod has no such room.
+// RoomIndex is what a Local may offer besides: messages for rooms of which this
+// pod has none are then not even decoded.
 type RoomIndex interface {
 	HasRoom(room string) bool
 }
@@ -84,6 +84,9 @@ type link struct {
 	subscriber *subscriber
 	requests   requests
 
+	marks marks     // of what this pod has published
+	index RoomIndex // nil where the Local offers none
+
 	// counted is the channel every pod is subscribed to.
 	counted string
 
@@ -137,7 +140,8 @@ func (l *link) connected(epoch *atomic.Int64) func() {
 }
 
 // start runs the goroutines and returns once this pod hears the others.
-func (l *link) start(ctx context.Context) error {
+func (l *link) start(ctx context.Context, local Local) error {
+	l.index, _ = local.(RoomIndex)
 	l.mu.Lock()
 	if l.closing || l.cancel != nil {
 		l.mu.Unlock()

@@ -63,7 +63,7 @@ type publisher struct {
 	inflight []*outgoing
 }
 
-// heard is told of everything the subscription hears.
+// heard is told of everything of ours the subscription hears.
 func (p *publisher) heard(channel, payload string) {
 	if !p.watching.Load() {
 		return
@@ -71,7 +71,7 @@ func (p *publisher) heard(channel, payload string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, o := range p.inflight {
-		if o.own && o.payload == payload && o.channel == channel && !o.echoed.Load() {
+		if o.own && !o.echoed.Load() && o.payload == payload && o.channel == channel {
 			o.echoed.Store(true)
 			return
 		}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf16"
@@ -70,6 +71,7 @@ func NewSharded(o ShardedOptions) Bus {
 	b := &sharded{static: o.Static, all: s.prefix + "#" + s.nsp + "#"}
 	b.mine = b.all + s.uid + "#"
 	b.link = newLink(s, "shardnumsub", b.all)
+	b.marks = peerMarks(s.uid, s.nsp)
 	b.publisher.nodes.routed = true
 	b.send, b.inLine, b.answer, b.ready = b.sendAll, b.sendAll, b.sendOne, b.Ready
 	b.shards = newShards(b)
@@ -107,7 +109,7 @@ func (b *sharded) finishAnswers(context.Context) {
 
 func (b *sharded) Start(ctx context.Context, local Local) error {
 	b.local = local
-	if err := b.start(ctx); err != nil {
+	if err := b.start(ctx, local); err != nil {
 		return err
 	}
 	if err := b.RoomsHeard(ctx); err != nil {
@@ -190,10 +192,16 @@ func (b *sharded) publish(r *request, channel string, kind int, data js.Object) 
 }
 
 func (b *sharded) receive(channel, payload string) {
+	b.metrics.ClusterReceived(1)
+	if b.marks.on(payload) {
+		b.publisher.heard(channel, payload)
+		return
+	}
+	if b.concernsNobody(channel, payload) {
+		return
+	}
 	b.turn.Lock()
 	defer b.turn.Unlock()
-	b.publisher.heard(channel, payload)
-	b.metrics.ClusterReceived(1)
 	m, err := decodePayload(payload)
 	if err == nil {
 		var e envelope
@@ -205,6 +213,23 @@ func (b *sharded) receive(channel, payload string) {
 	if err != nil {
 		b.drops.count(reasonOf(err), err)
 	}
+}
+
+// concernsNobody says whether it is a broadcast to rooms of which this pod has
+// none: to several, or to one that its last socket has just left.
+func (b *sharded) concernsNobody(channel, payload string) bool {
+	switch {
+	case b.index == nil:
+		return false
+	case channel != b.all && channel != b.mine:
+		room := strings.TrimSuffix(strings.TrimPrefix(channel, b.all), "#")
+		return !b.index.HasRoom(room)
+	case strings.HasPrefix(payload, jsonBroadcast):
+		return unanswered(payload) && b.misses(asJSON, payload, "data", "opts", "rooms")
+	case strings.HasPrefix(payload, msgpackBroadcast):
+		return unanswered(payload) && b.misses(asMsgpack, payload, "data", "opts", "rooms")
+	}
+	return false
 }
 
 func (b *sharded) resumed(since time.Time) {

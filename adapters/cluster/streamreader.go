@@ -22,6 +22,14 @@ const (
 	streamStart   = "0-0"
 )
 
+// fields are those of an entry.
+type fields map[string]any
+
+func (f fields) text(key string) string {
+	s, _ := f[key].(string)
+	return s
+}
+
 // streamReader is the one goroutine that reads a stream. It remembers where it
 // was, so that a break of the connection loses nothing the stream still holds.
 type streamReader struct {
@@ -30,7 +38,7 @@ type streamReader struct {
 	log    *slog.Logger
 	now    func() time.Time
 
-	entry     func(fields map[string]string)
+	entry     func(fields)
 	resumed   func(since time.Time)
 	connected func()
 
@@ -41,13 +49,13 @@ type streamReader struct {
 
 	mu     sync.Mutex
 	offset string        // "" before the first connection
-	moved  chan struct{} // closed with every step of offset
+	moved  chan struct{} // closed with the next step of offset; nil while nobody waits
 }
 
-func newStreamReader(s settings, stream string, entry func(map[string]string), resumed func(time.Time)) *streamReader {
+func newStreamReader(s settings, stream string, entry func(fields), resumed func(time.Time)) *streamReader {
 	return &streamReader{
 		client: s.client, stream: stream, log: s.log, now: s.now,
-		entry: entry, resumed: resumed, moved: make(chan struct{}), ended: make(chan struct{}),
+		entry: entry, resumed: resumed, ended: make(chan struct{}),
 	}
 }
 
@@ -114,7 +122,7 @@ func (r *streamReader) session(ctx context.Context) (was bool, err error) {
 		for _, s := range got {
 			for _, m := range s.Messages {
 				n++
-				r.entry(stringsOf(m.Values))
+				r.entry(m.Values)
 				r.step(m.ID)
 			}
 		}
@@ -196,11 +204,15 @@ func (r *streamReader) catchUp(ctx context.Context) {
 	}
 	for {
 		r.mu.Lock()
-		at, moved := r.offset, r.moved
-		r.mu.Unlock()
-		if !olderID(at, last) {
+		if !olderID(r.offset, last) {
+			r.mu.Unlock()
 			return
 		}
+		if r.moved == nil {
+			r.moved = make(chan struct{})
+		}
+		moved := r.moved
+		r.mu.Unlock()
 		select {
 		case <-moved:
 		case <-r.ended:
@@ -221,8 +233,10 @@ func (r *streamReader) step(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.offset = id
-	close(r.moved)
-	r.moved = make(chan struct{})
+	if r.moved != nil {
+		close(r.moved)
+		r.moved = nil
+	}
 }
 
 // olderID compares entry ids: milliseconds, a dash, a number.
@@ -237,14 +251,4 @@ func splitID(id string) (ms, n uint64) {
 	ms, _ = strconv.ParseUint(left, 10, 64)
 	n, _ = strconv.ParseUint(right, 10, 64)
 	return ms, n
-}
-
-func stringsOf(values map[string]any) map[string]string {
-	out := make(map[string]string, len(values))
-	for k, v := range values {
-		if s, ok := v.(string); ok {
-			out[k] = s
-		}
-	}
-	return out
 }

@@ -68,6 +68,7 @@ func NewStreams(o StreamsOptions) Bus {
 	b := &streams{stream: o.Stream, maxLen: strconv.FormatInt(o.MaxLen, 10), all: s.prefix + "#" + s.nsp + "#"}
 	b.mine = b.all + s.uid + "#"
 	b.link = newLink(s, "numsub", b.all)
+	b.marks = peerMarks(s.uid, s.nsp)
 	b.publisher.nodes.routed = true
 	b.publisher.roll = roll{prefix: b.all, own: b.uid}
 	b.onceHeard = func(answer func()) { answer() } // rooms have no channels
@@ -94,7 +95,7 @@ func NewStreams(o StreamsOptions) Bus {
 
 func (b *streams) Start(ctx context.Context, local Local) error {
 	b.local = local
-	return b.start(ctx)
+	return b.start(ctx, local)
 }
 
 // CatchUp returns once the stream was read up to now: broadcasts come by it.
@@ -178,10 +179,12 @@ func (b *streams) publish(r *request, channel string, kind int, data js.Object) 
 
 // receive handles what came by pub/sub.
 func (b *streams) receive(channel, payload string) {
-	b.publisher.heard(channel, payload)
 	b.metrics.ClusterReceived(1)
-	err := b.onPublished(payload)
-	if err != nil {
+	if b.marks.on(payload) {
+		b.publisher.heard(channel, payload)
+		return
+	}
+	if err := b.onPublished(payload); err != nil {
 		b.drops.count(reasonOf(err), err)
 	}
 }
@@ -209,30 +212,34 @@ func (b *streams) onPublished(payload string) error {
 }
 
 // entry handles what came by the stream.
-func (b *streams) entry(fields map[string]string) {
+func (b *streams) entry(f fields) {
 	b.metrics.ClusterReceived(1)
-	if fields["uid"] == b.uid {
-		b.publisher.heard(b.stream, fields["data"])
+	if f.text("uid") == b.uid {
+		b.publisher.heard(b.stream, f.text("data"))
 		return
 	}
-	if err := b.onEntry(fields); err != nil {
+	if err := b.onEntry(f); err != nil {
 		b.drops.count(reasonOf(err), err)
 	}
 }
 
-func (b *streams) onEntry(fields map[string]string) error {
-	if fields["nsp"] != b.nsp {
+func (b *streams) onEntry(f fields) error {
+	if f.text("nsp") != b.nsp {
 		return nil
 	}
-	kind, err := strconv.Atoi(fields["type"])
+	kind, err := strconv.Atoi(f.text("type"))
 	if err != nil {
-		return fmt.Errorf("%w: message type %s", js.ErrMalformed, brief(fields["type"]))
+		return fmt.Errorf("%w: message type %s", js.ErrMalformed, brief(f.text("type")))
 	}
-	data, err := decodeEntry(fields["data"])
+	written := f.text("data")
+	if kind == msgBroadcast && unanswered(written) && b.misses(asJSON, written, "opts", "rooms") {
+		return nil
+	}
+	data, err := decodeEntry(written)
 	if err != nil {
 		return err
 	}
-	e, ok, err := b.open(map[string]any{"uid": fields["uid"], "nsp": fields["nsp"], "type": float64(kind), "data": data})
+	e, ok, err := b.open(map[string]any{"uid": f.text("uid"), "nsp": b.nsp, "type": float64(kind), "data": data})
 	if err != nil || !ok {
 		return err
 	}
