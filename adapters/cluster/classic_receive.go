@@ -67,10 +67,11 @@ func (c *classic) onBroadcast(channel, payload string) error {
 }
 
 func (c *classic) onRequest(payload string) error {
-	m, err := decodePayload(payload)
+	o, err := decodePayload(payload)
 	if err != nil {
 		return err
 	}
+	m := o.Map()
 	if m["uid"] == any(c.uid) {
 		return nil
 	}
@@ -215,10 +216,11 @@ func (c *classic) tell(encode func([]byte, any) ([]byte, error), v any) {
 }
 
 func (c *classic) onResponse(payload string) error {
-	m, err := decodePayload(payload)
+	o, err := decodePayload(payload)
 	if err != nil {
 		return err
 	}
+	m := o.Map()
 	id, _ := m["requestId"].(string)
 	r := c.requests.get(id)
 	if r == nil {

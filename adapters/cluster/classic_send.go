@@ -20,15 +20,12 @@ const (
 	tellAck           = 9
 )
 
-// publish queues one message; encode makes its bytes now, because the caller
-// may change the data afterwards.
+// publish queues one message.
 func (c *classic) publish(channel string, own bool, r *request, encode func([]byte, any) ([]byte, error), v any) error {
-	b, err := encode(nil, v)
+	payload, err := c.spell(encode, v)
 	if err != nil {
-		c.drops.count(reasonUnencodable, err)
 		return err
 	}
-	payload := string(b)
 	c.queue.push(&outgoing{
 		channel: channel, payload: payload, args: []any{"publish", channel, payload}, request: r, own: own,
 	})

@@ -95,20 +95,20 @@ func list(names []string) []string {
 
 // decodePacket accepts what Node would encode for clients: an event with a name.
 func decodePacket(v any) (Packet, error) {
-	m, ok := js.Fields(v)
+	m, ok := v.(js.Object)
 	if !ok {
 		return Packet{}, fmt.Errorf("%w: packet is a %T", js.ErrMalformed, v)
 	}
-	kind, ok := m["type"].(float64)
+	kind, ok := m.At("type").(float64)
 	if !ok || (kind != packetEvent && kind != packetBinaryEvent) {
-		return Packet{}, fmt.Errorf("%w: packet type %s", js.ErrMalformed, brief(m["type"]))
+		return Packet{}, fmt.Errorf("%w: packet type %s", js.ErrMalformed, brief(m.At("type")))
 	}
-	data, err := decodeEvent(m["data"])
+	data, err := decodeEvent(m.At("data"))
 	if err != nil {
 		return Packet{}, err
 	}
 	p := Packet{Type: int(kind), Data: data}
-	switch nsp := m["nsp"].(type) {
+	switch nsp := m.At("nsp").(type) {
 	case string:
 		p.Nsp = nsp
 	case nil:
@@ -116,7 +116,7 @@ func decodePacket(v any) (Packet, error) {
 	default:
 		return Packet{}, fmt.Errorf("%w: namespace is a %T", js.ErrMalformed, nsp)
 	}
-	if id, ok := m["id"].(float64); ok && id >= 0 && id <= 1<<53 && id == math.Trunc(id) {
+	if id, ok := m.At("id").(float64); ok && id >= 0 && id <= 1<<53 && id == math.Trunc(id) {
 		n := uint64(id)
 		p.ID = &n
 	}
@@ -136,19 +136,19 @@ func decodeEvent(v any) ([]any, error) {
 }
 
 func decodeOptions(v any) (Options, error) {
-	m, ok := js.Fields(v)
+	m, ok := v.(js.Object)
 	if !ok {
 		return Options{}, fmt.Errorf("%w: options are a %T", js.ErrMalformed, v)
 	}
-	rooms, err := names(m["rooms"])
+	rooms, err := names(m.At("rooms"))
 	if err != nil {
 		return Options{}, err
 	}
-	except, err := names(m["except"])
+	except, err := names(m.At("except"))
 	if err != nil {
 		return Options{}, err
 	}
-	return Options{Rooms: rooms, Except: except, Flags: decodeFlags(m["flags"])}, nil
+	return Options{Rooms: rooms, Except: except, Flags: decodeFlags(m.At("flags"))}, nil
 }
 
 // names reads a list of rooms. Node allows numbers as rooms; here they are
@@ -181,16 +181,16 @@ const maxTimeout = math.MaxInt32
 // decodeFlags takes what it understands: flags are advice, none is worth losing
 // the message for.
 func decodeFlags(v any) Flags {
-	m, _ := js.Fields(v)
+	m, _ := v.(js.Object)
 	var f Flags
-	f.Volatile, _ = m["volatile"].(bool)
-	f.Broadcast, _ = m["broadcast"].(bool)
-	f.Binary, _ = m["binary"].(bool)
-	f.ExpectSingleResponse, _ = m["expectSingleResponse"].(bool)
-	if c, ok := m["compress"].(bool); ok {
+	f.Volatile, _ = m.At("volatile").(bool)
+	f.Broadcast, _ = m.At("broadcast").(bool)
+	f.Binary, _ = m.At("binary").(bool)
+	f.ExpectSingleResponse, _ = m.At("expectSingleResponse").(bool)
+	if c, ok := m.At("compress").(bool); ok {
 		f.Compress = &c
 	}
-	if ms, ok := m["timeout"].(float64); ok && ms > 0 {
+	if ms, ok := m.At("timeout").(float64); ok && ms > 0 {
 		f.Timeout = time.Duration(min(ms, maxTimeout) * float64(time.Millisecond))
 	}
 	return f
@@ -259,7 +259,7 @@ func decodeSockets(v any) ([]Socket, error) {
 
 // decodePayload reads what Node sends on request and response channels: JSON
 // where it starts with a brace, else MessagePack.
-func decodePayload(s string) (map[string]any, error) {
+func decodePayload(s string) (js.Object, error) {
 	var v any
 	var err error
 	if s != "" && s[0] == '{' {
@@ -270,7 +270,7 @@ func decodePayload(s string) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, ok := js.Fields(v)
+	m, ok := v.(js.Object)
 	if !ok {
 		return nil, fmt.Errorf("%w: a %T where a map was expected", js.ErrMalformed, v)
 	}

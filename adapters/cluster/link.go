@@ -139,6 +139,29 @@ func (l *link) connected(epoch *atomic.Int64) func() {
 	}
 }
 
+// buffers are what messages are spelled in.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxBuffer is the largest that is kept.
+const maxBuffer = 64 << 10
+
+// spell makes the text of a message now, because the caller may change the data
+// afterwards. It is copied once, out of a buffer used again. What cannot be
+// spelled is counted.
+func (l *link) spell(encode func([]byte, any) ([]byte, error), v any) (string, error) {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	b, err := encode((*buffer)[:0], v)
+	if err != nil {
+		l.drops.count(reasonUnencodable, err)
+		return "", err
+	}
+	if cap(b) <= maxBuffer {
+		*buffer = b
+	}
+	return string(b), nil
+}
+
 // start runs the goroutines and returns once this pod hears the others.
 func (l *link) start(ctx context.Context, local Local) error {
 	l.index, _ = local.(RoomIndex)

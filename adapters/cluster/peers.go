@@ -150,27 +150,33 @@ func (p *peers) ServerSideEmit(ctx context.Context, args []any, ack func(answers
 type envelope struct {
 	kind int
 	uid  string
-	data map[string]any
+	data js.Object
+}
+
+// asks says whether its sender waits for an answer.
+func (e envelope) asks() bool {
+	v, ok := e.data.Get("requestId")
+	return ok && v != any(js.Undefined{})
 }
 
 // open checks what every message must be; ok is false for our own, for another
 // namespace's and for types that concern nobody here.
-func (p *peers) open(m map[string]any) (e envelope, ok bool, err error) {
-	e.uid, _ = m["uid"].(string)
-	if e.uid == p.uid || m["nsp"] != any(p.nsp) {
+func (p *peers) open(m js.Object) (e envelope, ok bool, err error) {
+	e.uid, _ = m.At("uid").(string)
+	if e.uid == p.uid || m.At("nsp") != any(p.nsp) {
 		return e, false, nil
 	}
-	kind, isNumber := m["type"].(float64)
+	kind, isNumber := m.At("type").(float64)
 	if !isNumber || kind != math.Trunc(kind) || math.Abs(kind) > 1<<31 {
-		return e, false, fmt.Errorf("%w: message type %s", js.ErrMalformed, brief(m["type"]))
+		return e, false, fmt.Errorf("%w: message type %s", js.ErrMalformed, brief(m.At("type")))
 	}
 	e.kind = int(kind)
 	if e.kind < msgBroadcast || e.kind > msgAck {
 		return e, false, nil // heartbeats, or of a later version
 	}
-	data, isMap := js.Fields(m["data"])
-	if !isMap {
-		return e, false, fmt.Errorf("%w: data is a %T", js.ErrMalformed, m["data"])
+	data, isObject := m.At("data").(js.Object)
+	if !isObject {
+		return e, false, fmt.Errorf("%w: data is a %T", js.ErrMalformed, m.At("data"))
 	}
 	e.data = data
 	return e, true, nil
@@ -190,11 +196,11 @@ func (p *peers) handle(e envelope) error {
 }
 
 func (p *peers) onSelect(e envelope) error {
-	o, err := decodeOptions(e.data["opts"])
+	o, err := decodeOptions(e.data.At("opts"))
 	if err != nil {
 		return err
 	}
-	rooms, err := names(e.data["rooms"])
+	rooms, err := names(e.data.At("rooms"))
 	if err != nil {
 		return err
 	}
@@ -204,7 +210,7 @@ func (p *peers) onSelect(e envelope) error {
 	case msgLeave:
 		p.local.Leave(o, rooms)
 	case msgDisconnect:
-		closeTransport, _ := e.data["close"].(bool)
+		closeTransport, _ := e.data.At("close").(bool)
 		p.local.Disconnect(o, closeTransport)
 	case msgFetch:
 		sockets := encodeSockets(p.local.Sockets(o))
@@ -214,16 +220,16 @@ func (p *peers) onSelect(e envelope) error {
 }
 
 func (p *peers) onBroadcast(e envelope) error {
-	packet, err := decodePacket(e.data["packet"])
+	packet, err := decodePacket(e.data.At("packet"))
 	if err != nil {
 		return err
 	}
 	packet.Nsp = p.nsp // Node's is not named here: the message is
-	o, err := decodeOptions(e.data["opts"])
+	o, err := decodeOptions(e.data.At("opts"))
 	if err != nil {
 		return err
 	}
-	if _, asks := e.data["requestId"]; !asks {
+	if !e.asks() {
 		p.local.Broadcast(packet, o)
 		return nil
 	}
@@ -236,11 +242,11 @@ func (p *peers) onBroadcast(e envelope) error {
 }
 
 func (p *peers) onServerSideEmit(e envelope) error {
-	args, err := decodeEvent(e.data["packet"])
+	args, err := decodeEvent(e.data.At("packet"))
 	if err != nil {
 		return err
 	}
-	if _, asks := e.data["requestId"]; !asks {
+	if !e.asks() {
 		p.local.ServerSideEmit(args, nil)
 		return nil
 	}
@@ -256,27 +262,27 @@ func (p *peers) reply(e envelope, kind int, m js.Member) {
 	if e.uid == "" {
 		return
 	}
-	_ = p.answer(e.uid, kind, js.Object{{Key: "requestId", Value: e.data["requestId"]}, m}) // the loss was counted
+	_ = p.answer(e.uid, kind, js.Object{{Key: "requestId", Value: e.data.At("requestId")}, m}) // the loss was counted
 }
 
 func (p *peers) onAnswer(e envelope) error {
-	id, _ := e.data["requestId"].(string)
+	id, _ := e.data.At("requestId").(string)
 	r := p.requests.get(id)
 	if r == nil {
 		return nil // too late
 	}
 	if r.done == nil {
-		return onAckResponse(r, float64(e.kind), msgClientCount, msgAck, e.data)
+		return onAckResponse(r, float64(e.kind), msgClientCount, msgAck, e.data.Map())
 	}
 	switch e.kind {
 	case msgFetchAnswer:
-		sockets, err := decodeSockets(e.data["sockets"])
+		sockets, err := decodeSockets(e.data.At("sockets"))
 		if err != nil {
 			return err
 		}
 		r.answer(e.uid, sockets)
 	case msgServerSideAnswer:
-		r.answer(e.uid, e.data["packet"])
+		r.answer(e.uid, e.data.At("packet"))
 	}
 	return nil
 }

@@ -178,12 +178,10 @@ func (b *sharded) publish(r *request, channel string, kind int, data js.Object) 
 	if mayHoldBytes(kind) && js.HasBinary(data) {
 		encode = js.AppendNotepack
 	}
-	bytes, err := encode(nil, b.message(kind, data))
+	payload, err := b.spell(encode, b.message(kind, data))
 	if err != nil {
-		b.drops.count(reasonUnencodable, err)
 		return err
 	}
-	payload := string(bytes)
 	b.queue.push(&outgoing{
 		channel: channel, payload: payload, args: []any{"spublish", channel, payload}, request: r,
 		own: true,

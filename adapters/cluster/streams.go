@@ -141,14 +141,12 @@ func (b *streams) append(r *request, kind int, data js.Object, _ []string) error
 	if binary {
 		encode = js.AppendMsgpack
 	}
-	bytes, err := encode(nil, data)
+	payload, err := b.spell(encode, data)
 	if err != nil {
-		b.drops.count(reasonUnencodable, err)
 		return err
 	}
-	payload := string(bytes)
 	if binary {
-		payload = base64.StdEncoding.EncodeToString(bytes)
+		payload = base64.StdEncoding.EncodeToString([]byte(payload))
 	}
 	b.queue.push(&outgoing{
 		channel: b.stream, payload: payload, request: r, own: true,
@@ -165,12 +163,10 @@ func (b *streams) sendOne(to string, kind int, data js.Object) error {
 }
 
 func (b *streams) publish(r *request, channel string, kind int, data js.Object) error {
-	bytes, err := js.AppendMsgpack(nil, b.message(kind, data))
+	payload, err := b.spell(js.AppendMsgpack, b.message(kind, data))
 	if err != nil {
-		b.drops.count(reasonUnencodable, err)
 		return err
 	}
-	payload := string(bytes)
 	b.queue.push(&outgoing{
 		channel: channel, payload: payload, args: []any{"publish", channel, payload}, request: r, own: true,
 	})
@@ -194,7 +190,7 @@ func (b *streams) onPublished(payload string) error {
 	if err != nil {
 		return err
 	}
-	m, ok := js.Fields(v)
+	m, ok := v.(js.Object)
 	if !ok {
 		return fmt.Errorf("%w: message is a %T", js.ErrMalformed, v)
 	}
@@ -239,7 +235,7 @@ func (b *streams) onEntry(f fields) error {
 	if err != nil {
 		return err
 	}
-	e, ok, err := b.open(map[string]any{"uid": f.text("uid"), "nsp": b.nsp, "type": float64(kind), "data": data})
+	e, ok, err := b.open(js.Object{{Key: "uid", Value: f.text("uid")}, {Key: "nsp", Value: b.nsp}, {Key: "type", Value: float64(kind)}, {Key: "data", Value: data}})
 	if err != nil || !ok {
 		return err
 	}

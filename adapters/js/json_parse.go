@@ -80,6 +80,7 @@ func (p *jsonReader) list(depth int) (any, error) {
 		p.at++
 		return list, nil
 	}
+	list = make([]any, 0, 2) // events have a name and an argument
 	for {
 		v, err := p.value(depth + 1)
 		if err != nil {

@@ -169,13 +169,9 @@ func (d *unpacker) dict(n, depth int) (any, error) {
 	if n > len(d.s)/2 {
 		return nil, fmt.Errorf("%w: cut short", ErrMalformed)
 	}
-	var b builder
+	b := builder{o: make(Object, 0, min(n, 64))}
 	for range n {
-		k, err := d.value(depth + 1)
-		if err != nil {
-			return nil, err
-		}
-		key, err := propertyKey(k)
+		key, err := d.key(depth + 1)
 		if err != nil {
 			return nil, err
 		}
@@ -186,6 +182,23 @@ func (d *unpacker) dict(n, depth int) (any, error) {
 		b.set(key, v)
 	}
 	return b.object(), nil
+}
+
+// key reads a key; most are short strings.
+func (d *unpacker) key(depth int) (string, error) {
+	if d.s != "" && d.s[0]&0xe0 == 0xa0 {
+		d.values++
+		head, err := d.take(1 + int(d.s[0]&0x1f))
+		if err != nil {
+			return "", err
+		}
+		return strings.ToValidUTF8(head[1:], "\uFFFD"), nil
+	}
+	k, err := d.value(depth)
+	if err != nil {
+		return "", err
+	}
+	return propertyKey(k)
 }
 
 // propertyKey is JavaScript's ToPropertyKey for what can sensibly be a key.

@@ -31,6 +31,15 @@ func (o Object) Get(key string) (v any, ok bool) {
 	return nil, false
 }
 
+// At returns the member of that key; nil where there is none, or undefined.
+func (o Object) At(key string) any {
+	v, _ := o.Get(key)
+	if _, undefined := v.(Undefined); undefined {
+		return nil
+	}
+	return v
+}
+
 // Map returns the members by key, less those that are undefined.
 func (o Object) Map() map[string]any {
 	m := make(map[string]any, len(o))
@@ -105,6 +114,9 @@ func (b *builder) set(key string, v any) {
 	}
 	if _, index := arrayIndex(key); index {
 		b.indices = true
+	}
+	if b.o == nil {
+		b.o = make(Object, 0, fewMembers/2)
 	}
 	b.o = append(b.o, Member{key, v})
 	switch {
