@@ -1,12 +1,17 @@
 package hub
 
 import (
+	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"parley/adapters/socketio"
 )
+
+// longFlush is how many sockets take longer to write to than it takes to let
+// somebody else run.
+const longFlush = 16
 
 // send gives a packet to this pod's selected sockets, and calls relay, if any,
 // before they are written to.
@@ -49,6 +54,11 @@ func (s *Server) send(p socketio.Packet, sel selection, volatile bool, relay fun
 	flush, n := queue(&msg, members, now)
 	x.mu.Unlock()
 	tell()
+	if relay != nil && len(flush) >= longFlush {
+		// The bus has a goroutine of its own. Where no other processor is free it
+		// would publish once all of these are written to, milliseconds later.
+		runtime.Gosched()
+	}
 	s.flush(flush, n)
 	clear(members)
 	*to = members[:0]

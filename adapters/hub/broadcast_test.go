@@ -5,17 +5,25 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"testing"
 	"time"
 
+	"parley/adapters/cluster"
 	"parley/adapters/socketio"
 	"parley/models"
 )
 
 // crowd is a pod with n sockets in one chat that read whatever they are sent.
-func crowd(t testing.TB, n int) *Server {
+func crowd(t testing.TB, n int, change ...func(*Options)) *Server {
 	t.Helper()
-	p := newPod(t, func(o *Options) { slowPings(o); o.Recovery = true; o.MaxBacklogBytes = 64 << 20 }, chat)
+	p := newPod(t, func(o *Options) {
+		slowPings(o)
+		o.Recovery, o.MaxBacklogBytes = true, 64<<20
+		for _, fn := range change {
+			fn(o)
+		}
+	}, chat)
 	p.start()
 	for i := range n {
 		c, err := dialWS(p.http.URL, nil)
@@ -51,6 +59,47 @@ func TestARecipientCostsNoAllocation(t *testing.T) {
 	few, many := cost(crowd(t, 2)), cost(crowd(t, 202))
 	if each := (many - few) / 200; each > 0.05 {
 		t.Errorf("%.1f allocations for 2, %.1f for 202: %.2f each", few, many, each)
+	}
+}
+
+// queueingBus publishes on a goroutine of its own, as those that have a Redis do.
+type queueingBus struct {
+	alone
+	queue chan struct{}
+}
+
+func (b queueingBus) Broadcast(cluster.Packet, cluster.Options) { b.queue <- struct{}{} }
+
+// The other pods are told before this pod's sockets are written to, where one
+// processor has to do both, too.
+func TestTheOtherPodsAreToldFirst(t *testing.T) {
+	const sockets, emits = 64, 30
+	bus := queueingBus{queue: make(chan struct{}, 1)}
+	s := crowd(t, sockets, func(o *Options) { o.Bus = bus })
+	members := s.connected(selection{rooms: []string{string(chat)}})
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	unwritten := make(chan int)
+	defer close(bus.queue)
+	go func() {
+		for range bus.queue {
+			n := 0
+			for _, m := range members {
+				if m.session.Buffered() > 0 {
+					n++
+				}
+			}
+			unwritten <- n
+		}
+	}()
+	first := 0
+	for i := range emits {
+		s.Emit(toChat(chat), msg(chat, 1000+i, "hello"))
+		if <-unwritten == sockets {
+			first++
+		}
+	}
+	if first < emits*2/3 { // once in a while the scheduler has somebody else's turn
+		t.Errorf("%d of %d times they were told first", first, emits)
 	}
 }
 
