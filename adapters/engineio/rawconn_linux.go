@@ -13,26 +13,19 @@ import (
 // allocating: what it calls is made once. Reads are one goroutine's, writes are
 // one at a time.
 type rawConn struct {
-	conn    syscall.RawConn
-	onRead  func(fd uintptr) bool
-	onWrite func(fd uintptr) bool
-
-	in  reading
-	out writing
+	conn   syscall.RawConn
+	onRead func(fd uintptr) bool
+	in     reading
+	// fd is written to as it is: a write does not wait, so that deadlines say
+	// nothing about it, and the connection is not closed while one is under way,
+	// so that it needs no lock (Session.settle).
+	fd int
 }
 
 type reading struct {
 	from *webSocket
 	n    int
 	err  error
-}
-
-type writing struct {
-	frames []*Frame
-	head   int
-	dialect
-	n   int
-	err error
 }
 
 // init leaves c absent for what is no plain TCP connection.
@@ -45,8 +38,10 @@ func (c *rawConn) init(conn net.Conn, w *webSocket) {
 	if err != nil {
 		return
 	}
-	c.conn, c.in.from = raw, w
-	c.onRead, c.onWrite = c.in.ready, c.out.ready
+	if raw.Control(func(fd uintptr) { c.fd = int(fd) }) != nil {
+		return
+	}
+	c.conn, c.in.from, c.onRead = raw, w, c.in.ready
 }
 
 func (c *rawConn) isAbsent() bool { return c.conn == nil }
@@ -81,59 +76,46 @@ func (r *reading) ready(fd uintptr) bool {
 }
 
 // write writes frames from the head-th byte on, as many as are taken at once.
-func (c *rawConn) write(frames []*Frame, head int, d dialect) (int, error) {
-	c.out = writing{frames: frames, head: head, dialect: d}
-	err := c.conn.Write(c.onWrite)
-	c.out.frames = nil
-	if err == nil {
-		err = c.out.err
-	}
-	return c.out.n, err
-}
-
-func (w *writing) ready(fd uintptr) bool {
-	for len(w.frames) > 0 && w.err == nil {
-		want, n := 0, 0
+func (c *rawConn) write(frames []*Frame, head int, d dialect) (written int, err error) {
+	for len(frames) > 0 {
+		var want, n int
 		taken := 1
-		if len(w.frames) == 1 {
-			wire := w.frames[0].in(w.dialect).wire[w.head:]
+		if len(frames) == 1 {
+			wire := frames[0].in(d).wire[head:]
 			want = len(wire)
-			n, w.err = syscall.Write(int(fd), wire)
+			n, err = syscall.Write(c.fd, wire)
 		} else {
-			taken, want, n, w.err = w.vector(int(fd))
+			taken, want, n, err = c.vector(frames, head, d)
 		}
 		switch {
-		case errors.Is(w.err, syscall.EINTR):
-			w.err = nil
+		case errors.Is(err, syscall.EINTR):
 			continue
-		case errors.Is(w.err, syscall.EAGAIN):
-			w.err = nil
-			return true
-		case w.err != nil:
-			return true
+		case errors.Is(err, syscall.EAGAIN):
+			return written, nil
+		case err != nil:
+			return written, err
 		}
-		w.n += n
+		written += n
 		if n < want {
-			return true
+			return written, nil
 		}
-		w.frames, w.head = w.frames[taken:], 0
+		frames, head = frames[taken:], 0
 	}
-	return true
+	return written, nil
 }
 
 // vectors is how many frames one system call writes; unix.Writev allocates for
 // more.
 const vectors = 8
 
-func (w *writing) vector(fd int) (taken, want, n int, err error) {
+func (c *rawConn) vector(frames []*Frame, head int, d dialect) (taken, want, n int, err error) {
 	var wires [vectors][]byte
-	taken = min(len(w.frames), vectors)
-	head := w.head
-	for i, f := range w.frames[:taken] {
-		wires[i] = f.in(w.dialect).wire[head:]
+	taken = min(len(frames), vectors)
+	for i, f := range frames[:taken] {
+		wires[i] = f.in(d).wire[head:]
 		want += len(wires[i])
 		head = 0
 	}
-	n, err = unix.Writev(fd, wires[:taken])
+	n, err = unix.Writev(c.fd, wires[:taken])
 	return taken, want, n, err
 }
