@@ -43,7 +43,7 @@ func (s *Socket) answer() bool {
 	s.mu.Lock()
 	s.auth = nil
 	s.state = connected
-	reason := s.reason
+	reason, again := s.reason, s.again
 	s.mu.Unlock()
 	if reason != "" {
 		s.leave(reason)
@@ -51,7 +51,26 @@ func (s *Socket) answer() bool {
 			s.Send(Packet{Type: TypeDisconnect})
 		}
 	}
+	if again != nil {
+		s.conn.connect(s.nsp.name, again.auth)
+	}
 	s.conn.session.Flush()
+	return true
+}
+
+// again is a CONNECT that follows the goodbye of a socket that is still being
+// answered.
+type again struct{ auth any }
+
+// comesAgain keeps such a CONNECT until the socket has left; false says that it is
+// out of place.
+func (s *Socket) comesAgain(auth any) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state != answering || s.reason != ReasonClient || s.again != nil {
+		return false
+	}
+	s.again = &again{auth: auth}
 	return true
 }
 

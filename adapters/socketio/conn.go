@@ -14,6 +14,7 @@ type conn struct {
 	session *engineio.Session
 	request *Request
 	decoder Decoder // the session's reader's
+	size    int     // of the packet that is being read, in bytes; the reader's
 
 	mu      sync.Mutex
 	joining *joining  // while it has asked for no namespace
@@ -39,6 +40,7 @@ func (s *Server) open(session *engineio.Session) {
 
 // message is called by the session's reader, and must not block it.
 func (c *conn) message(data []byte, binary bool) {
+	c.size += len(data)
 	p, err := c.decoder.Add(data, binary)
 	switch {
 	case err != nil:
@@ -47,6 +49,8 @@ func (c *conn) message(data []byte, binary bool) {
 	case p == nil:
 		return
 	}
+	size := c.size
+	c.size = 0
 	name, auth := p.Nsp, p.Data
 	if c.session.Protocol() == 3 {
 		name, auth = versionThree(p)
@@ -55,7 +59,8 @@ func (c *conn) message(data []byte, binary bool) {
 	switch {
 	case socket == nil && p.Type == TypeConnect:
 		c.connect(name, auth)
-	case socket == nil || p.Type == TypeConnect || p.Type == TypeConnectError || !socket.packet(p):
+	case socket != nil && p.Type == TypeConnect && socket.comesAgain(auth):
+	case socket == nil || p.Type == TypeConnect || p.Type == TypeConnectError || !socket.packet(p, size):
 		c.abort(ReasonForcedServer) // it does not know where it is
 	}
 }

@@ -20,13 +20,19 @@ type Namespace struct {
 	onConnect     func(*Socket)
 	onLeaving     func(*Socket, Reason)
 	onDisconnect  func(*Socket, Reason)
-	events        map[string]func(*Socket, *Event)
-	onAny         func(*Socket, *Event)
+	events        map[string]listener
+	anyEvent      listener
 	onServerEvent func(args []any, ack func(answer any))
 }
 
+// listener is what handles an event.
+type listener struct {
+	fn     func(*Socket, *Event)
+	inline bool
+}
+
 func newNamespace(s *Server, name string) *Namespace {
-	n := &Namespace{server: s, name: name, events: map[string]func(*Socket, *Event){}}
+	n := &Namespace{server: s, name: name, events: map[string]listener{}}
 	n.adapter = s.opts.Adapter(n)
 	return n
 }
@@ -57,10 +63,17 @@ func (n *Namespace) OnDisconnect(fn func(*Socket, Reason)) { n.onDisconnect = fn
 // On handles an event. The events of one socket are handled one after the
 // other, and a handler may block: answers the client gives to what it was asked
 // are heard meanwhile.
-func (n *Namespace) On(event string, fn func(*Socket, *Event)) { n.events[event] = fn }
+func (n *Namespace) On(event string, fn func(*Socket, *Event)) { n.events[event] = listener{fn: fn} }
+
+// OnInline handles an event as On does, in the same order, and for less: fn is
+// called by the one that reads the connection, unless something is still being
+// handled. It must not block: nothing else of its client is heard meanwhile.
+func (n *Namespace) OnInline(event string, fn func(*Socket, *Event)) {
+	n.events[event] = listener{fn: fn, inline: true}
+}
 
 // OnAny handles every event that On does not name.
-func (n *Namespace) OnAny(fn func(*Socket, *Event)) { n.onAny = fn }
+func (n *Namespace) OnAny(fn func(*Socket, *Event)) { n.anyEvent = listener{fn: fn} }
 
 // OnServerEvent hears what other servers tell with ServerSideEmit; ack is nil
 // where no answer is wanted.

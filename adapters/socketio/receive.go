@@ -1,14 +1,13 @@
 package socketio
 
-import "math"
-
-// packet takes what the client sent to the socket; false says that it may not
-// send anything yet. It is called by the connection's reader.
-func (s *Socket) packet(p *Packet) bool {
+// packet takes what the client sent to the socket, of size bytes; false says that
+// it may not send anything yet, or any more. It is called by the connection's
+// reader.
+func (s *Socket) packet(p *Packet, size int) bool {
 	s.mu.Lock()
-	state := s.state
+	listens := s.state == connected || s.state == answering && s.reason != ReasonClient
 	s.mu.Unlock()
-	if state != answering && state != connected {
+	if !listens {
 		return false
 	}
 	switch p.Type {
@@ -23,13 +22,13 @@ func (s *Socket) packet(p *Packet) bool {
 			_ = s.nsp.server.guard("an acknowledgement", func() error { fn(args); return nil })
 		}
 	case TypeEvent:
-		s.event(p)
+		s.event(p, size)
 	default:
 	}
 	return true
 }
 
-func (s *Socket) event(p *Packet) {
+func (s *Socket) event(p *Packet, size int) {
 	list, ok := p.Data.([]any)
 	if !ok || len(list) == 0 {
 		return
@@ -38,50 +37,19 @@ func (s *Socket) event(p *Packet) {
 	if !ok {
 		return
 	}
-	fn := s.nsp.events[name]
-	if fn == nil {
-		fn = s.nsp.onAny
+	l, ok := s.nsp.events[name]
+	if !ok {
+		l = s.nsp.anyEvent
 	}
-	if fn == nil {
+	if l.fn == nil {
 		return
 	}
 	e := &Event{Name: name, Args: list[1:], socket: s, id: p.ID}
-	if !s.enqueue(func() { fn(s, e) }, s.nsp.server.opts.MaxEvents) {
+	fn := func() { l.fn(s, e) }
+	if l.inline && s.inline(fn) {
+		return
+	}
+	if o := &s.nsp.server.opts; !s.enqueue(job{fn: fn, size: size}, o.MaxEvents, o.MaxEventBytes) {
 		s.conn.abort(ReasonFlood)
-	}
-}
-
-// Do runs fn after the handlers of the events that came before.
-func (s *Socket) Do(fn func()) { s.enqueue(fn, math.MaxInt) }
-
-// enqueue runs fn after what was enqueued before it; false says that too much
-// waits already.
-func (s *Socket) enqueue(fn func(), most int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.jobs) >= most {
-		return false
-	}
-	s.jobs = append(s.jobs, fn)
-	if !s.working {
-		s.working = true
-		s.nsp.server.crew.run(s.work)
-	}
-	return true
-}
-
-func (s *Socket) work() {
-	for {
-		s.mu.Lock()
-		if len(s.jobs) == 0 {
-			s.working, s.jobs = false, nil
-			s.mu.Unlock()
-			return
-		}
-		fn := s.jobs[0]
-		s.jobs[0] = nil
-		s.jobs = s.jobs[1:]
-		s.mu.Unlock()
-		_ = s.nsp.server.guard("an event handler", func() error { fn(); return nil })
 	}
 }

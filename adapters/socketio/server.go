@@ -23,6 +23,9 @@ type Options struct {
 	// MaxEvents is how many events of one socket may wait for their handlers
 	// before its connection is ended: 256.
 	MaxEvents int
+	// MaxEventBytes is how large those together may be, less one: 4 times
+	// Engine.MaxPayload.
+	MaxEventBytes int
 	// AckTimeout is how long an answer is waited for where nobody says: 45 s.
 	AckTimeout time.Duration
 	// Adapter makes what keeps a namespace's rooms; nil for one in memory, for a
@@ -49,6 +52,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Engine.MaxPayload <= 0 {
 		o.Engine.MaxPayload = 1_000_000
+	}
+	if o.MaxEventBytes <= 0 {
+		o.MaxEventBytes = int(4 * o.Engine.MaxPayload)
 	}
 	if o.Adapter == nil {
 		o.Adapter = func(*Namespace) Adapter { return NewMemory() }

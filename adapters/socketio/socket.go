@@ -37,20 +37,20 @@ type Socket struct {
 	state state
 	// reason is why it has left, or will, where that was decided while it was
 	// answered.
-	reason  Reason
-	auth    any
-	pid     string
-	data    any
-	acks    []awaited
-	jobs    []func()
-	working bool
+	reason Reason
+	auth   any
+	pid    string
+	data   any
+	acks   []awaited
+	jobs   jobs
+	again  *again // its client has left, and comes again, while it is answered
 
 	seats []seat // guarded by the memory adapter's mu
 }
 
 func newSocket(n *Namespace, c *conn, auth any) *Socket {
 	// working: whoever lets it in does what comes meanwhile.
-	s := &Socket{nsp: n, conn: c, id: newID(), auth: auth, came: time.Now(), working: true}
+	s := &Socket{nsp: n, conn: c, id: newID(), auth: auth, came: time.Now(), jobs: jobs{working: true}}
 	s.ctx, s.end = context.WithCancel(n.server.life)
 	return s
 }

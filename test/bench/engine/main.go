@@ -32,7 +32,7 @@ func main() {
 
 func run(addr string) error {
 	// A measurement asks through one socket for more than a client may.
-	io, err := socketio.New(socketio.Options{MaxEvents: 1 << 20, Engine: engineio.Options{MaxBacklog: 64 << 20}})
+	io, err := socketio.New(socketio.Options{MaxEvents: 1 << 20, MaxEventBytes: 1 << 30, Engine: engineio.Options{MaxBacklog: 64 << 20}})
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,8 @@ func run(addr string) error {
 			}
 		}
 	})
-	main.On("bench", func(_ *socketio.Socket, e *socketio.Event) {
+	// It does not block, as no handler may on Node.
+	main.OnInline("bench", func(_ *socketio.Socket, e *socketio.Event) {
 		if len(e.Args) == 0 {
 			return
 		}
