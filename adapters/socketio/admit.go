@@ -54,7 +54,7 @@ func (s *Socket) answer() bool {
 	if again != nil {
 		s.conn.connect(s.nsp.name, again.auth)
 	}
-	s.conn.session.Flush()
+	s.session.Flush()
 	return true
 }
 
@@ -77,7 +77,7 @@ func (s *Socket) comesAgain(auth any) bool {
 // greeting needs s.mu.
 func (s *Socket) greeting() Packet {
 	p := Packet{Type: TypeConnect, Nsp: s.nsp.name}
-	if s.conn.session.Protocol() == 3 {
+	if s.session.Protocol() == 3 {
 		return p
 	}
 	o := js.Object{{Key: "sid", Value: s.id}}
@@ -97,7 +97,7 @@ func (s *Socket) refuse(err error) {
 	}
 	p := Packet{Type: TypeConnectError, Nsp: s.nsp.name}
 	switch {
-	case s.conn.session.Protocol() != 3:
+	case s.session.Protocol() != 3:
 		o := js.Object{{Key: "message", Value: told.Message}}
 		if told.Data != nil {
 			o = append(o, js.Member{Key: "data", Value: told.Data})

@@ -17,11 +17,11 @@ func (s *Socket) Send(p Packet) {
 		s.nsp.server.opts.Logger.Error("a packet could not be encoded", "type", p.Type, "err", err)
 		return
 	}
-	s.conn.session.Push(frames...)
+	s.session.Push(frames...)
 }
 
 // Flush writes what is queued; it does not block.
-func (s *Socket) Flush() { s.conn.session.Flush() }
+func (s *Socket) Flush() { s.session.Flush() }
 
 // Emit sends an event.
 func (s *Socket) Emit(event string, args ...any) {

@@ -193,8 +193,8 @@ func (m *Memory) push(picked []*Socket, p Packet, flags Flags, each func(*Socket
 		if each != nil {
 			each(s)
 		}
-		if !flags.Volatile || s.conn.session.Writable() {
-			s.conn.session.Push(frames...)
+		if !flags.Volatile || s.session.Writable() {
+			s.session.Push(frames...)
 		}
 	}
 }

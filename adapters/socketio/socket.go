@@ -23,15 +23,17 @@ const (
 
 // Socket is one client in one namespace.
 type Socket struct {
+	// What a delivery touches stands together. open says that CONNECT was
+	// answered: what is sent to its rooms before that is not for it.
+	session *engineio.Session
+	open    atomic.Bool
+
 	nsp  *Namespace
 	conn *conn
 	id   string
 	came time.Time
 	ctx  context.Context
 	end  context.CancelFunc
-	// open says that CONNECT was answered: what is sent to its rooms before that
-	// is not for it.
-	open atomic.Bool
 
 	mu    sync.Mutex
 	state state
@@ -50,7 +52,7 @@ type Socket struct {
 
 func newSocket(n *Namespace, c *conn, auth any) *Socket {
 	// working: whoever lets it in does what comes meanwhile.
-	s := &Socket{nsp: n, conn: c, id: newID(), auth: auth, came: time.Now(), jobs: jobs{working: true}}
+	s := &Socket{session: c.session, nsp: n, conn: c, id: newID(), auth: auth, came: time.Now(), jobs: jobs{working: true}}
 	s.ctx, s.end = context.WithCancel(n.server.life)
 	return s
 }
@@ -69,7 +71,7 @@ func (s *Socket) ID() string { return s.id }
 func (s *Socket) Namespace() *Namespace { return s.nsp }
 
 // Session is the connection it is on, perhaps with others of other namespaces.
-func (s *Socket) Session() *engineio.Session { return s.conn.session }
+func (s *Socket) Session() *engineio.Session { return s.session }
 
 // Request is what the connection began with.
 func (s *Socket) Request() *Request { return s.conn.request }
