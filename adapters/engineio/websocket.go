@@ -38,7 +38,18 @@ var errInterrupted = errors.New("interrupted")
 
 var buffers = sync.Pool{New: func() any { return new([readSize]byte) }}
 
+// Wrapper is a connection of a listener's own making around a TCP connection.
+// Once a request has come, Plain is that connection, if nothing is to be done for
+// it any more, or nil: only what the kernel is told directly is read without
+// keeping a buffer, and written without a goroutine.
+type Wrapper interface{ Plain() *net.TCPConn }
+
 func (s *Server) newWebSocket(conn net.Conn, session *Session, ahead []byte, d dialect) *webSocket {
+	if c, ok := conn.(Wrapper); ok {
+		if plain := c.Plain(); plain != nil {
+			conn = plain
+		}
+	}
 	w := &webSocket{server: s, session: session, conn: conn, dialect: d, framing: framing{limit: s.opts.MaxPayload}, ahead: ahead}
 	w.raw.init(conn, w)
 	return w

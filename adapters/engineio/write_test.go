@@ -109,6 +109,35 @@ func hidden(l net.Listener) net.Listener {
 	return wrapped{l, func(c net.Conn) net.Conn { return struct{ net.Conn }{c} }}
 }
 
+// dressed wraps connections that are plain TCP connections within.
+type dressed struct {
+	*net.TCPConn
+	nothing bool
+}
+
+func (d dressed) Plain() *net.TCPConn {
+	if d.nothing {
+		return nil
+	}
+	return d.TCPConn
+}
+
+func TestPlainConnectionsAreTakenOutOfTheirWrappers(t *testing.T) {
+	for _, nothing := range []bool{false, true} {
+		g := startOn(t, Options{}, handler{}, func(l net.Listener) net.Listener {
+			return wrapped{l, func(c net.Conn) net.Conn { return dressed{c.(*net.TCPConn), nothing} }}
+		})
+		w := g.openWire()
+		s := g.session()
+		if s.socket.raw.isAbsent() != nothing {
+			t.Error("its connection is hidden, or not:", nothing)
+		}
+		s.Push(NewFrame([]byte("x"), false))
+		s.Flush()
+		w.nexts(opText, "4x")
+	}
+}
+
 type wrapped struct {
 	net.Listener
 	wrap func(net.Conn) net.Conn

@@ -43,6 +43,15 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Plain is the connection itself, for who takes it over after a request: nothing
+// is left to be done for it.
+func (c *conn) Plain() *net.TCPConn {
+	if !c.spoke.Load() {
+		return nil
+	}
+	return c.TCPConn
+}
+
 func (c *conn) Close() error {
 	c.listener.leave(c)
 	return c.TCPConn.Close()
