@@ -55,15 +55,6 @@ func (a adapter) RoomsOf(socket *socketio.Socket) []string {
 	return m.roomNames()
 }
 
-// roomNames needs index.mu.
-func (m *member) roomNames() []string {
-	names := make([]string, 0, len(m.rooms))
-	for name := range m.rooms {
-		names = append(names, name)
-	}
-	return names
-}
-
 func selectionOf(to socketio.Audience) selection {
 	return selection{rooms: to.Rooms, except: to.Except, all: len(to.Rooms) == 0}
 }

@@ -123,7 +123,7 @@ func BenchmarkIndex(b *testing.B) {
 	const sockets, size = 10_000, 100
 	x, now := newIndex(), time.Now()
 	for i := range sockets {
-		m := &member{id: fmt.Sprint(i), rooms: map[string]time.Time{}, gate: &gate{}}
+		m := &member{id: fmt.Sprint(i), gate: &gate{}}
 		x.add(m, now)
 		x.join(m, fmt.Sprintf("room%d", i%(sockets/size)), now)
 	}

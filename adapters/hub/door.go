@@ -147,7 +147,7 @@ func (s *Server) letIn(m *member, w Welcome) bool {
 	}
 	m.socket.SetPID(string(m.resume))
 	s.index.mu.Unlock()
-	if m.socket.Context().Err() != nil { // it has gone, and was not ours to tell then
+	if m.socket.Reason() != "" { // it has gone, and was not ours to tell then
 		s.depart(m, m.socket.Reason())
 	}
 	return ok

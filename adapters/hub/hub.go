@@ -82,8 +82,7 @@ func (s *Server) InRoom(socket models.SocketID, chat models.ChatID) bool {
 	if m == nil {
 		return false
 	}
-	_, in := m.rooms[string(chat)]
-	return in
+	return m.seatIn(s.index.rooms[string(chat)]) >= 0
 }
 
 // selectionFor translates an audience. On the wire no rooms means everybody, so

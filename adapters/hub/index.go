@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -21,11 +22,6 @@ type index struct {
 	// not. It is told under mu, so that it never hears of a closing after the
 	// opening that followed it.
 	watcher cluster.RoomWatcher
-}
-
-type room struct {
-	members map[*member]struct{}
-	recent  recent
 }
 
 func newIndex() *index {
@@ -51,47 +47,6 @@ func (x *index) add(m *member, now time.Time) {
 	x.join(m, m.id, now)
 }
 
-// join and leave need x.mu.
-func (x *index) join(m *member, name string, now time.Time) {
-	m.seating.joins(name)
-	if _, in := m.rooms[name]; in {
-		return
-	}
-	m.rooms[name] = now
-	r := x.rooms[name]
-	if r == nil {
-		r = &room{members: make(map[*member]struct{}, 1)}
-		x.rooms[name] = r
-		if x.watcher != nil {
-			x.watcher.RoomOpened(name)
-		}
-	}
-	r.members[m] = struct{}{}
-}
-
-func (x *index) leave(m *member, name string) {
-	m.seating.leaves(name, m.gate != nil && m.user != "")
-	if _, in := m.rooms[name]; !in {
-		return
-	}
-	delete(m.rooms, name)
-	x.vacate(m, name)
-}
-
-func (x *index) vacate(m *member, name string) {
-	r := x.rooms[name]
-	if r == nil {
-		return
-	}
-	delete(r.members, m)
-	if len(r.members) == 0 {
-		delete(x.rooms, name)
-		if x.watcher != nil {
-			x.watcher.RoomClosed(name)
-		}
-	}
-}
-
 // remove takes the member out for good and returns what it was in; ok is false
 // for everybody but the first who asks.
 func (x *index) remove(m *member) (was phase, ok bool) {
@@ -108,9 +63,10 @@ func (x *index) removeLocked(m *member) (was phase, ok bool) {
 	m.phase = gone
 	delete(x.members, m.id)
 	x.release(m)
-	for name := range m.rooms {
-		x.vacate(m, name)
+	for _, s := range m.seats {
+		x.vacate(s)
 	}
+	m.seats = nil
 	return was, true
 }
 
@@ -124,12 +80,13 @@ func (x *index) stepBack(m *member) {
 	}
 	x.release(m)
 	m.resume, m.user = "", ""
-	for name := range m.rooms {
-		if name != m.id {
-			delete(m.rooms, name)
-			x.vacate(m, name)
+	m.seats = slices.DeleteFunc(m.seats, func(s seat) bool {
+		if s.room.name == m.id {
+			return false
 		}
-	}
+		x.vacate(s)
+		return true
+	})
 	m.seating, m.history = seating{}, history{}
 	m.gate.held, m.gate.bytes = nil, 0
 }
@@ -150,7 +107,7 @@ func (x *index) pick(sel selection, picked []*member) []*member {
 			if out == nil {
 				out = make(map[*member]struct{}, len(r.members))
 			}
-			for m := range r.members {
+			for _, m := range r.members {
 				out[m] = struct{}{}
 			}
 		}
@@ -169,7 +126,7 @@ func (x *index) pick(sel selection, picked []*member) []*member {
 		if r == nil {
 			continue
 		}
-		for m := range r.members {
+		for _, m := range r.members {
 			if _, no := out[m]; no {
 				continue
 			}

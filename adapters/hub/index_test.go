@@ -16,7 +16,7 @@ func TestRecent(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
 	x := newIndex()
-	m := &member{id: "m", rooms: map[string]time.Time{}}
+	m := &member{id: "m"}
 	x.add(m, now)
 	x.mu.Lock()
 	x.join(m, "a", now)

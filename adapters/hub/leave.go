@@ -68,11 +68,8 @@ func (s *Server) parting(m *member, reason socketio.Reason, now time.Time) parti
 		return p // it never listened
 	}
 	p.sent = append(p.sent, m.history.retold...)
-	for name, since := range m.rooms {
-		r := s.index.rooms[name]
-		if r == nil {
-			continue
-		}
+	for _, seat := range m.seats {
+		r, since := seat.room, seat.since
 		for _, sent := range slices.Backward(r.recent.sent) {
 			if sent.at.Before(since) {
 				break

@@ -33,10 +33,10 @@ type member struct {
 
 	phase   phase
 	user    models.UserID
-	rooms   map[string]time.Time // since when
-	resume  models.SessionID     // by which its client may come back; empty where it may not
-	expires time.Time            // zero for never
-	gate    *gate                // nil once it is open
+	seats   []seat
+	resume  models.SessionID // by which its client may come back; empty where it may not
+	expires time.Time        // zero for never
+	gate    *gate            // nil once it is open
 	history history
 	seating seating
 	refused []sentAt // what its connection, or the gate, took no more
@@ -161,7 +161,7 @@ func (m *member) open(now time.Time) {
 func (m *member) mayHear(msg *message) bool {
 	left := false
 	for _, name := range msg.rooms {
-		if _, in := m.rooms[name]; in {
+		if m.seatIn(m.server.index.rooms[name]) >= 0 {
 			return true
 		}
 		_, out := m.seating.left[name]

@@ -81,7 +81,7 @@ func (x *index) watchMoves(users []models.UserID) (members []*member) {
 		if r == nil {
 			continue
 		}
-		for m := range r.members {
+		for _, m := range r.members {
 			switch {
 			case m.user != u: // put into that room from afar
 			case m.seating.entered:
@@ -102,8 +102,7 @@ func (x *index) reseat(m *member, chats []models.ChatID, moved map[string]struct
 	for _, id := range chats {
 		name := string(id)
 		want[name] = struct{}{}
-		_, in := m.rooms[name]
-		if _, meanwhile := moved[name]; in || meanwhile {
+		if _, meanwhile := moved[name]; meanwhile || m.seatIn(x.rooms[name]) >= 0 {
 			continue
 		}
 		x.join(m, name, now)
@@ -111,7 +110,7 @@ func (x *index) reseat(m *member, chats []models.ChatID, moved map[string]struct
 		seat.ChatID, seat.Taken = id, true
 		seats = append(seats, seat)
 	}
-	for name := range m.rooms {
+	for _, name := range m.roomNames() {
 		id, isChat := chatOf(name)
 		_, in := want[name]
 		if _, meanwhile := moved[name]; !isChat || in || meanwhile {
@@ -191,9 +190,9 @@ func (s *Server) Retell(message models.Message) {
 		r.recent.add(id, now)
 	}
 	var to []*member
-	for m := range r.members {
+	for _, m := range r.members {
 		told, seated := m.seating.seated[string(message.ChatID)]
-		if known && (!seated || !m.rooms[string(message.ChatID)].After(sent)) {
+		if known && (!seated || !m.since(r).After(sent)) {
 			continue // it was there, or was not to hear it
 		}
 		if _, again := told[id]; again {

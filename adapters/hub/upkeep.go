@@ -34,7 +34,7 @@ func (s *Server) expire(now time.Time) {
 			continue
 		}
 		m.history.forget(now)
-		if m.history.brought != nil && now.Sub(m.rooms[m.id]) > s.opts.RememberFor {
+		if m.history.brought != nil && now.Sub(m.since(s.index.rooms[m.id])) > s.opts.RememberFor {
 			m.history.brought = nil
 		}
 	}

@@ -31,7 +31,7 @@ func (s *Server) admit(ctx context.Context, socket *socketio.Socket) error {
 	}
 	m := &member{
 		server: s, socket: socket, session: socket.Session(), id: socket.ID(),
-		rooms: make(map[string]time.Time, 8), gate: &gate{},
+		gate: &gate{},
 	}
 	m.face.m = m
 	socket.SetData(m)

@@ -1,6 +1,7 @@
 package socketio
 
 import (
+	"context"
 	"errors"
 
 	"parley/adapters/js"
@@ -9,15 +10,28 @@ import (
 // letIn runs the middlewares, answers the CONNECT, and then does what has come
 // for the socket meanwhile.
 func (s *Socket) letIn() {
-	for _, fn := range s.nsp.middlewares {
-		if err := s.nsp.server.guard("a middleware", func() error { return fn(s.ctx, s) }); err != nil {
-			s.refuse(err)
-			return
-		}
+	if err := s.pass(); err != nil {
+		s.refuse(err)
+		return
 	}
 	if s.answer() {
 		s.work()
 	}
+}
+
+// pass runs the middlewares.
+func (s *Socket) pass() (err error) {
+	if len(s.nsp.middlewares) == 0 {
+		return nil
+	}
+	s.life.whileLetIn(s.nsp.server.life, func(ctx context.Context) {
+		for _, fn := range s.nsp.middlewares {
+			if err = s.nsp.server.guard("a middleware", func() error { return fn(ctx, s) }); err != nil {
+				return
+			}
+		}
+	})
+	return err
 }
 
 // answer is false where the socket has gone meanwhile.

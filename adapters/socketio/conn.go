@@ -100,7 +100,7 @@ func (c *conn) connect(name string, auth any) {
 	c.mu.Lock()
 	if c.gone {
 		c.mu.Unlock()
-		s.end()
+		s.life.end()
 		return
 	}
 	c.sockets = append(c.sockets, s)

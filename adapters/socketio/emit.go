@@ -42,7 +42,7 @@ func (s *Socket) EmitWithAck(ctx context.Context, event string, args ...any) ([]
 		return args, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-s.ctx.Done():
+	case <-s.Context().Done():
 		return nil, ErrGone
 	}
 }

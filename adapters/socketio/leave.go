@@ -39,7 +39,7 @@ func (s *Socket) leave(reason Reason) (left bool) {
 			s.reason = reason
 		}
 		s.mu.Unlock()
-		s.end()
+		s.life.end()
 		return false
 	case departed:
 		s.mu.Unlock()
@@ -50,7 +50,7 @@ func (s *Socket) leave(reason Reason) (left bool) {
 	s.acks = nil
 	s.mu.Unlock()
 	s.open.Store(false)
-	s.end()
+	s.life.end()
 	s.conn.forget(s)
 	if was == arriving {
 		s.nsp.adapter.Gone(s)

@@ -37,7 +37,7 @@ func (m *Memory) Enter(s *Socket, rooms ...string) {
 }
 
 func (m *Memory) enter(s *Socket, rooms []string) {
-	if s.ctx.Err() != nil {
+	if s.life.over.Load() {
 		return // Gone was called, or is about to be
 	}
 	m.all[s] = struct{}{}

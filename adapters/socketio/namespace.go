@@ -41,8 +41,8 @@ func newNamespace(s *Server, name string) *Namespace {
 func (n *Namespace) Name() string { return n.name }
 
 // Use adds a middleware, which each CONNECT passes after those added before it.
-// It may block, as long as the client waits: ctx ends when that has gone. An
-// error refuses the socket; a *Refusal says what the client is told.
+// It may block, as long as the client waits: ctx ends when that has gone, or was
+// let in. An error refuses the socket; a *Refusal says what the client is told.
 func (n *Namespace) Use(fn func(ctx context.Context, s *Socket) error) {
 	n.middlewares = append(n.middlewares, fn)
 }

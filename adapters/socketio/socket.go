@@ -32,8 +32,7 @@ type Socket struct {
 	conn *conn
 	id   string
 	came time.Time
-	ctx  context.Context
-	end  context.CancelFunc
+	life lifetime
 
 	mu    sync.Mutex
 	state state
@@ -52,9 +51,7 @@ type Socket struct {
 
 func newSocket(n *Namespace, c *conn, auth any) *Socket {
 	// working: whoever lets it in does what comes meanwhile.
-	s := &Socket{session: c.session, nsp: n, conn: c, id: newID(), auth: auth, came: time.Now(), jobs: jobs{working: true}}
-	s.ctx, s.end = context.WithCancel(n.server.life)
-	return s
+	return &Socket{session: c.session, nsp: n, conn: c, id: newID(), auth: auth, came: time.Now(), jobs: jobs{working: true}}
 }
 
 // newID is 20 characters that cannot be guessed.
@@ -77,7 +74,7 @@ func (s *Socket) Session() *engineio.Session { return s.session }
 func (s *Socket) Request() *Request { return s.conn.request }
 
 // Context ends when the socket is gone.
-func (s *Socket) Context() context.Context { return s.ctx }
+func (s *Socket) Context() context.Context { return s.life.context(s.nsp.server.life) }
 
 // Came is when its CONNECT came.
 func (s *Socket) Came() time.Time { return s.came }

@@ -1,0 +1,91 @@
+package hub
+
+import (
+	"slices"
+	"time"
+)
+
+// room has its members in a row, so that a broadcast walks through memory in
+// order; a member knows where it stands.
+type room struct {
+	name    string
+	members []*member
+	recent  recent
+}
+
+// seat is a member's place in a room.
+type seat struct {
+	room  *room
+	at    int
+	since time.Time
+}
+
+// seatIn is which of its seats that in the room is, or -1. It looks where there is
+// less to look at: a user may have many chats, and a chat many users. It needs
+// index.mu.
+func (m *member) seatIn(r *room) int {
+	if r == nil || len(r.members) < len(m.seats) && !slices.Contains(r.members, m) {
+		return -1
+	}
+	return slices.IndexFunc(m.seats, func(s seat) bool { return s.room == r })
+}
+
+// since is when it entered the room; zero where it is not in. It needs index.mu.
+func (m *member) since(r *room) time.Time {
+	if i := m.seatIn(r); i >= 0 {
+		return m.seats[i].since
+	}
+	return time.Time{}
+}
+
+// roomNames needs index.mu.
+func (m *member) roomNames() []string {
+	names := make([]string, len(m.seats))
+	for i, s := range m.seats {
+		names[i] = s.room.name
+	}
+	return names
+}
+
+// join and leave need x.mu.
+func (x *index) join(m *member, name string, now time.Time) {
+	m.seating.joins(name)
+	r := x.rooms[name]
+	if m.seatIn(r) >= 0 {
+		return
+	}
+	if r == nil {
+		r = &room{name: name}
+		x.rooms[name] = r
+		if x.watcher != nil {
+			x.watcher.RoomOpened(name)
+		}
+	}
+	m.seats = append(m.seats, seat{room: r, at: len(r.members), since: now})
+	r.members = append(r.members, m)
+}
+
+func (x *index) leave(m *member, name string) {
+	m.seating.leaves(name, m.gate != nil && m.user != "")
+	if i := m.seatIn(x.rooms[name]); i >= 0 {
+		x.vacate(m.seats[i])
+		m.seats = slices.Delete(m.seats, i, i+1)
+	}
+}
+
+// vacate gives the place to the last in the row.
+func (x *index) vacate(s seat) {
+	r, last := s.room, len(s.room.members)-1
+	moved := r.members[last]
+	r.members[s.at], r.members[last] = moved, nil
+	r.members = r.members[:last]
+	if s.at < last {
+		moved.seats[slices.IndexFunc(moved.seats, func(t seat) bool { return t.room == r })].at = s.at
+	}
+	if last == 0 {
+		delete(x.rooms, r.name)
+		if x.watcher != nil {
+			x.watcher.RoomClosed(r.name)
+		}
+	}
+}
