@@ -45,7 +45,10 @@ func (d *Door) Has(since time.Time, messages []models.MessageID) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	h := &d.m.history
-	h.before, h.brought = since, make(map[models.MessageID]struct{}, len(messages))
+	h.before, h.brought = since, nil
+	if len(messages) > 0 {
+		h.brought = make(map[models.MessageID]struct{}, len(messages))
+	}
 	for _, id := range messages {
 		h.brought[id] = struct{}{}
 	}

@@ -198,17 +198,18 @@ func reasonFor(err error) string {
 
 // Aside is for what the socket only waits for: another is let in meanwhile. It
 // goes on before those who have not begun.
-func (d *Door) Aside(ctx context.Context, wait func() error) error {
+func (d *Door) Aside(ctx context.Context, wait func() error) (err error) {
 	d.m.server.places.give()
-	err := wait()
-	// One that has given up is not refused a place to clear up in.
-	if taken := d.m.server.places.take(ctx, true); taken != nil {
-		d.m.server.places.force()
-		if err == nil {
-			err = models.Unavailable("the server", taken)
+	defer func() { // after a panic, too: its place is given back by who catches that
+		// One that has given up is not refused a place to clear up in.
+		if taken := d.m.server.places.take(ctx, true); taken != nil {
+			d.m.server.places.force()
+			if err == nil {
+				err = models.Unavailable("the server", taken)
+			}
 		}
-	}
-	return err
+	}()
+	return wait()
 }
 
 // standing waits until the other pods are heard for the first time, and says

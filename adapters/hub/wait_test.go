@@ -246,6 +246,26 @@ func TestTheLineAtTheDoor(t *testing.T) {
 	}
 }
 
+// Whatever panics while it stands aside, there are as many places afterwards.
+func TestAPanicAsideLeavesItsPlace(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, func(o *Options) { o.LetInAtOnce = 1 }, chat)
+	var tries atomic.Int32
+	p.s.OnConnect(func(ctx context.Context, d *Door) (Welcome, error) {
+		if tries.Add(1) == 1 {
+			return Welcome{}, d.Aside(ctx, func() error { panic("on purpose") })
+		}
+		return Welcome{UserID: "u"}, nil
+	})
+	p.start()
+	p.dial().connect("u")
+	p.s.places.mu.Lock()
+	defer p.s.places.mu.Unlock()
+	if tries.Load() != 2 || p.s.places.free != 1 {
+		t.Error(tries.Load(), "tries,", p.s.places.free, "places free of 1")
+	}
+}
+
 // Who only waits for somebody keeps nobody else waiting.
 func TestAside(t *testing.T) {
 	t.Parallel()

@@ -18,6 +18,9 @@ import (
 const (
 	patience    = 500 * time.Millisecond
 	minPoolSize = 32
+	// bufferSize is that of a connection each way; the driver's own would be 64 KiB
+	// together, for commands of less than one.
+	bufferSize = 8 << 10
 )
 
 // Options say which Redis to use.
@@ -71,7 +74,7 @@ func (t target) client(patience time.Duration) driver.UniversalClient {
 			Addrs: t.addrs, Username: t.username, Password: t.password, TLSConfig: t.tls,
 			MaxRetries: -1, DialerRetries: 1, DialerRetryTimeout: 10 * time.Millisecond,
 			DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
-			ContextTimeoutEnabled: true, PoolSize: pool, MaintNotificationsConfig: quiet,
+			ContextTimeoutEnabled: true, PoolSize: pool, ReadBufferSize: bufferSize, WriteBufferSize: bufferSize, MaintNotificationsConfig: quiet,
 		})
 	case sentinel:
 		return driver.NewFailoverClient(&driver.FailoverOptions{
@@ -80,14 +83,14 @@ func (t target) client(patience time.Duration) driver.UniversalClient {
 			Username: t.username, Password: t.password, DB: t.db, TLSConfig: t.tls,
 			MaxRetries: -1, DialerRetries: 1, DialerRetryTimeout: 10 * time.Millisecond,
 			DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
-			ContextTimeoutEnabled: true, PoolSize: pool,
+			ContextTimeoutEnabled: true, PoolSize: pool, ReadBufferSize: bufferSize, WriteBufferSize: bufferSize,
 		})
 	}
 	return driver.NewClient(&driver.Options{
 		Addr: t.addrs[0], Username: t.username, Password: t.password, DB: t.db, TLSConfig: t.tls,
 		MaxRetries: -1, DialerRetries: 1, DialerRetryTimeout: 10 * time.Millisecond,
 		DialTimeout: patience, ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
-		ContextTimeoutEnabled: true, PoolSize: pool, MaintNotificationsConfig: quiet,
+		ContextTimeoutEnabled: true, PoolSize: pool, ReadBufferSize: bufferSize, WriteBufferSize: bufferSize, MaintNotificationsConfig: quiet,
 	})
 }
 
