@@ -19,7 +19,7 @@ type queue struct {
 func (q *queue) init() { q.frames, q.out = q.room[0][:0], q.room[1][:0] }
 
 // keep is how large an empty slice of a session may be.
-const keep = 64
+const keep = 8
 
 // Push queues frames, all or none, with nothing in between. It writes nothing:
 // Flush does. It returns false once the session is closed or closing; also when
@@ -41,7 +41,11 @@ func (s *Session) Push(frames ...*Frame) bool {
 		s.end(SlowClient, errBacklog)
 		return false
 	}
+	had := q.frames
 	q.frames = append(q.frames, frames...)
+	if cap(q.frames) > cap(had) {
+		clear(had) // it is part of the session, and would keep them for as long
+	}
 	return true
 }
 

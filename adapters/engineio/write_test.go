@@ -40,6 +40,30 @@ func TestNoAllocationForARecipient(t *testing.T) {
 	}
 }
 
+// What is written is kept by nobody, however much there was at once.
+func TestWrittenFramesAreForgotten(t *testing.T) {
+	g := start(t, Options{}, handler{})
+	w := g.openWire()
+	s := g.session()
+	for n := range 20 {
+		for range n {
+			s.Push(NewFrame([]byte("x"), false))
+		}
+		s.Flush()
+		for range n {
+			w.nexts(opText, "4x")
+		}
+		s.mu.Lock()
+		q := &s.queue
+		for _, frames := range [][]*Frame{q.room[0][:], q.room[1][:], q.frames[:cap(q.frames)], q.out[:cap(q.out)]} {
+			if kept := slices.ContainsFunc(frames, func(f *Frame) bool { return f != nil }); kept || cap(frames) > keep {
+				t.Errorf("after %d: frames are kept, %d have room", n, cap(frames))
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
 // Nothing is written under the locks of who pushes.
 func TestPushWritesNothing(t *testing.T) {
 	g := start(t, Options{}, handler{})
