@@ -17,22 +17,31 @@ const (
 	maxJSONBytes = 256 << 10
 	defaultPage  = 50
 	maxPage      = 200
+	maxChats     = 1000
 )
 
 // ListChats is GET /api/chats.
 func (h *Handlers) ListChats(c *gin.Context) {
-	ctx, cancel := h.deadline(c)
-	defer cancel()
-	chats, err := h.Rooms.ChatsOf(ctx, h.User(c).UserID)
+	page, err := chatPageQuery(c)
 	if err != nil {
 		h.Fail(c, err)
 		return
 	}
-	list := make([]chatJSON, len(chats))
-	for i, chat := range chats {
-		list[i] = chatOf(chat)
+	ctx, cancel := h.deadline(c)
+	defer cancel()
+	chats, next, err := h.Rooms.ChatsOf(ctx, h.User(c).UserID, page)
+	if err != nil {
+		h.Fail(c, err)
+		return
 	}
-	h.answer(c, http.StatusOK, gin.H{"chats": list})
+	body := chatsJSON{Chats: make([]chatJSON, len(chats))}
+	for i, chat := range chats {
+		body.Chats[i] = chatOf(chat)
+	}
+	if next != "" {
+		body.Next = &next
+	}
+	h.answer(c, http.StatusOK, body)
 }
 
 // CreateChat is POST /api/chats.
@@ -167,7 +176,7 @@ func chatParam(c *gin.Context) (models.ChatID, error) {
 }
 
 func pageQuery(c *gin.Context) (models.Page, error) {
-	page := models.Page{Limit: defaultPage}
+	page := models.Page{}
 	for name, cursor := range map[string]*models.MessageID{"before": &page.Before, "after": &page.After} {
 		value := c.Query(name)
 		if value == "" {
@@ -179,14 +188,33 @@ func pageQuery(c *gin.Context) (models.Page, error) {
 		}
 		*cursor = id
 	}
-	if value := c.Query("limit"); value != "" {
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 1 || n > maxPage {
-			return page, models.Refuse(models.CodeInvalidLimit, fmt.Sprintf("limit must be a whole number from 1 to %d", maxPage))
+	limit, err := limitQuery(c, defaultPage, maxPage)
+	page.Limit = limit
+	return page, err
+}
+
+func chatPageQuery(c *gin.Context) (page models.ChatPage, err error) {
+	if value := c.Query("before"); value != "" {
+		id, ok := models.ParseChatID(value)
+		if !ok {
+			return page, models.Refuse(models.CodeInvalidCursor, "before must be the _id of a chat")
 		}
-		page.Limit = n
+		page.Before = id
 	}
-	return page, nil
+	page.Limit, err = limitQuery(c, maxChats, maxChats)
+	return page, err
+}
+
+func limitQuery(c *gin.Context, otherwise, most int) (int, error) {
+	value := c.Query("limit")
+	if value == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > most {
+		return 0, models.Refuse(models.CodeInvalidLimit, fmt.Sprintf("limit must be a whole number from 1 to %d", most))
+	}
+	return n, nil
 }
 
 // readJSON reads a small JSON object and nothing behind it.

@@ -84,6 +84,12 @@ func chatOf(c models.Chat) chatJSON {
 	return j
 }
 
+// chatsJSON is a page of a user's chats.
+type chatsJSON struct {
+	Chats []chatJSON     `json:"chats"`
+	Next  *models.ChatID `json:"next,omitempty"`
+}
+
 // historyJSON is a page of a chat's history.
 type historyJSON struct {
 	Messages []messageJSON     `json:"messages"`

@@ -46,5 +46,5 @@ func (h *Handlers) Presence(c *gin.Context) {
 	for i, p := range all {
 		list[i] = presenceOf(p)
 	}
-	c.PureJSON(http.StatusOK, gin.H{"presence": list})
+	h.answer(c, http.StatusOK, gin.H{"presence": list})
 }

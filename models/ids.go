@@ -1,6 +1,10 @@
 package models
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"time"
+)
 
 // UserID names a user as the token's userId claim does: 24 hex digits for an
 // application that uses ObjectIds, any other short string for one that does not.
@@ -26,6 +30,18 @@ func ParseChatID(s string) (ChatID, bool) {
 		return "", false
 	}
 	return ChatID(strings.ToLower(s)), true
+}
+
+// Time is when the id was made, to the second; zero where it is none.
+func (id ChatID) Time() time.Time {
+	if !isHex24(string(id)) {
+		return time.Time{}
+	}
+	seconds, err := strconv.ParseInt(string(id[:8]), 16, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
 }
 
 // ParseMessageID returns the canonical id for 24 hex digits in either case.

@@ -65,6 +65,12 @@ type Request struct {
 	ClaimedAt time.Time
 }
 
+// ChatPage selects a part of a user's chats, newest activity first.
+type ChatPage struct {
+	Before ChatID // only those that follow this one, when set
+	Limit  int
+}
+
 // Page selects a part of a chat's history, newest first.
 type Page struct {
 	Before MessageID // only older ones, when set

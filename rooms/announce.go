@@ -14,40 +14,36 @@ import (
 // arrivalQueue bounds how many may wait to be announced.
 const arrivalQueue = 4096
 
-// arrived is a user who is online, and the chats that are to hear of it.
-type arrived struct {
-	user  models.UserID
-	chats []models.ChatID
-}
+// arrived is a user who is online.
+type arrived struct{ user models.UserID }
 
-// announceable are the chats that are told who comes and goes.
-func (s *Service) announceable(chats []models.Chat) []models.ChatID {
-	var ids []models.ChatID
-	for _, c := range chats {
-		if len(c.Participants) <= s.Limits.PresenceRoom {
-			ids = append(ids, c.ID)
-		}
-	}
-	return ids
-}
-
-// online announces that the user, who takes part in the chats, is there.
-func (s *Service) online(user models.UserID, chats []models.Chat) {
-	a := arrived{user: user, chats: s.announceable(chats)}
-	if len(a.chats) == 0 {
-		return
-	}
+// online announces that the user is there.
+func (s *Service) online(user models.UserID) {
 	select {
-	case s.arrivals <- a:
+	case s.arrivals <- arrived{user}:
 	default:
 		s.Metrics.Dropped("online_announcement")
 	}
 }
 
-func (s *Service) tellOnline(_ context.Context, all []arrived) {
-	notices := make([]models.Notice, len(all))
+func (s *Service) tellOnline(ctx context.Context, all []arrived) {
+	ctx, cancel := context.WithTimeout(ctx, s.Limits.StoreTimeout)
+	defer cancel()
+	users := make([]models.UserID, len(all))
 	for i, a := range all {
-		notices[i] = models.Notice{To: othersIn(a.chats, a.user), Event: models.UserOnline{UserID: a.user}}
+		users[i] = a.user
+	}
+	chats, err := s.chatsToTell(ctx, users)
+	if err != nil {
+		s.Logger.Warn("online not announced", "users", len(users), "error", err)
+		s.Metrics.Dropped("online_announcement")
+		return
+	}
+	var notices []models.Notice
+	for _, u := range users {
+		if ids := chats[u]; len(ids) > 0 {
+			notices = append(notices, models.Notice{To: othersIn(ids, u), Event: models.UserOnline{UserID: u}})
+		}
 	}
 	s.Hub.EmitEach(notices)
 }
@@ -64,7 +60,7 @@ func (s *Service) gone(ctx context.Context, user models.UserID, left time.Time) 
 	}
 	s.Logger.Warn("departure not noted; it is told at once", "user", user, "error", err)
 	gone := []models.Untold{{UserID: user, Left: left}}
-	chats, err := s.chatsToTell(ctx, gone)
+	chats, err := s.chatsToTell(ctx, []models.UserID{user})
 	if err != nil {
 		s.Logger.Warn("offline not announced", "user", user, "error", err)
 		s.Metrics.Dropped("offline_announcement")
@@ -76,7 +72,7 @@ func (s *Service) gone(ctx context.Context, user models.UserID, left time.Time) 
 // Untold is for users who have left and have not come back in time. After an
 // error nobody was told; it is called again.
 func (s *Service) Untold(ctx context.Context, untold []models.Untold) error {
-	chats, err := s.chatsToTell(ctx, untold)
+	chats, err := s.chatsToTell(ctx, usersOf(untold))
 	if err != nil {
 		return err
 	}
@@ -101,21 +97,28 @@ func (s *Service) tellOffline(gone []models.Untold, chats map[models.UserID][]mo
 	s.Hub.EmitEach(notices)
 }
 
-// chatsToTell looks up, for all in one go, which chats are to hear of each.
-func (s *Service) chatsToTell(ctx context.Context, gone []models.Untold) (map[models.UserID][]models.ChatID, error) {
-	told := make(map[models.UserID][]models.ChatID, len(gone))
-	users := make([]models.UserID, len(gone))
-	for i, g := range gone {
-		users[i], told[g.UserID] = g.UserID, nil
+func usersOf(untold []models.Untold) []models.UserID {
+	users := make([]models.UserID, len(untold))
+	for i, u := range untold {
+		users[i] = u.UserID
 	}
-	chats, err := s.Chats.ChatsOf(ctx, users...)
+	return users
+}
+
+// chatsToTell looks up, for all in one go, which chats are to hear of each.
+func (s *Service) chatsToTell(ctx context.Context, users []models.UserID) (map[models.UserID][]models.ChatID, error) {
+	told := make(map[models.UserID][]models.ChatID, len(users))
+	if len(users) == 0 {
+		return told, nil
+	}
+	for _, u := range users {
+		told[u] = nil
+	}
+	chats, err := s.Chats.SmallChatsOf(ctx, s.Limits.PresenceRoom, users...)
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range chats {
-		if len(c.Participants) > s.Limits.PresenceRoom {
-			continue
-		}
 		for _, u := range c.Participants {
 			if ids, asked := told[u]; asked {
 				told[u] = append(ids, c.ID)

@@ -108,7 +108,7 @@ func TestALargeChatIsNotToldWhoComesAndGoes(t *testing.T) {
 	}
 }
 
-// Many who go at once cost one look at the chats, many who come none.
+// Many who go at once cost one look at the chats, and so do many who come.
 func TestThoseWhoGoTogetherAreLookedUpTogether(t *testing.T) {
 	w := newWorld(t)
 	w.patient = true

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -36,29 +37,43 @@ func (s *Service) CatchUp(ctx context.Context, since time.Time) error {
 func (s *Service) reseat(ctx context.Context, users []models.UserID) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.StoreTimeout)
 	defer cancel()
-	known := map[models.ChatID]models.Chat{}
 	moved, err := s.Hub.Reseat(ctx, users, func() (map[models.UserID][]models.ChatID, error) {
-		chats, err := s.Chats.ChatsOf(ctx, users...)
-		ids := make(map[models.UserID][]models.ChatID, len(users))
-		for _, c := range chats {
-			known[c.ID] = c
-			for _, u := range users {
-				if c.Has(u) {
-					ids[u] = append(ids[u], c.ID)
-				}
-			}
-		}
-		return ids, err
+		return s.Chats.ChatIDsOf(ctx, users...)
 	})
+	return errors.Join(err, s.tellSeats(ctx, moved))
+}
+
+// tellSeats tells sockets which chats they are in now, or are not any more.
+func (s *Service) tellSeats(ctx context.Context, moved []models.Seat) error {
+	var into []models.ChatID
+	for _, seat := range moved {
+		if seat.Taken {
+			into = append(into, seat.ChatID)
+		}
+	}
+	slices.Sort(into)
+	chats, err := s.chatsByID(ctx, slices.Compact(into))
 	for _, seat := range moved {
 		who := models.Audience{Sockets: []models.SocketID{seat.SocketID}}
-		if seat.Taken {
-			s.Hub.EmitLocal(who, models.ChatJoined{Chat: known[seat.ChatID]})
-		} else {
+		if !seat.Taken {
 			s.Hub.EmitLocal(who, models.ChatLeft{ChatID: seat.ChatID})
+		} else if chat, ok := chats[seat.ChatID]; ok {
+			s.Hub.EmitLocal(who, models.ChatJoined{Chat: chat})
 		}
 	}
 	return err
+}
+
+func (s *Service) chatsByID(ctx context.Context, ids []models.ChatID) (map[models.ChatID]models.Chat, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	chats, err := s.Chats.ChatsByID(ctx, ids)
+	byID := make(map[models.ChatID]models.Chat, len(chats))
+	for _, c := range chats {
+		byID[c.ID] = c
+	}
+	return byID, err
 }
 
 func (s *Service) retell(ctx context.Context, since time.Time, chats []models.ChatID) error {

@@ -67,11 +67,10 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	if err != nil {
 		return nil, err
 	}
-	chats, err := s.enter(ctx, user, door)
+	ids, err := s.enter(ctx, user, door)
 	if err != nil {
 		return nil, err
 	}
-	ids := chatIDs(chats)
 
 	var had *models.Absence
 	if recovering {
@@ -97,29 +96,26 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		})
 	}
 	if comes {
-		s.online(user, chats)
+		s.online(user)
 	}
 	let = true
 	return backlog, nil
 }
 
 // enter puts the socket into the rooms of its user's chats.
-func (s *Service) enter(ctx context.Context, user models.UserID, door Door) ([]models.Chat, error) {
+func (s *Service) enter(ctx context.Context, user models.UserID, door Door) ([]models.ChatID, error) {
 	for {
-		chats, err := s.Chats.ChatsOf(ctx, user)
+		ids, err := s.chatIDsOf(ctx, user)
 		if err != nil {
 			return nil, err
 		}
-		if door.Enter(chatIDs(chats)) {
-			return chats, door.Hears(ctx)
+		if door.Enter(ids) {
+			return ids, door.Hears(ctx)
 		}
 	}
 }
 
-func chatIDs(chats []models.Chat) []models.ChatID {
-	ids := make([]models.ChatID, len(chats))
-	for i, c := range chats {
-		ids[i] = c.ID
-	}
-	return ids
+func (s *Service) chatIDsOf(ctx context.Context, user models.UserID) ([]models.ChatID, error) {
+	chats, err := s.Chats.ChatIDsOf(ctx, user)
+	return chats[user], err
 }

@@ -94,13 +94,7 @@ func (s *Service) Restored(ctx context.Context, user models.UserID, socket model
 	if others > 0 || !wasAway { // then nobody was told that they are gone
 		return
 	}
-	chats, err := s.Chats.ChatsOf(ctx, user)
-	if err != nil {
-		s.Logger.Warn("online not announced", "user", user, "error", err)
-		s.Metrics.Dropped("online_announcement")
-		return
-	}
-	s.online(user, chats)
+	s.online(user)
 }
 
 // ended is the absence that begins with the departure. A socket that heard

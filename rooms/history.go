@@ -1,33 +1,10 @@
 package rooms
 
 import (
-	"cmp"
 	"context"
-	"slices"
 
 	"parley/models"
 )
-
-// ChatsOf returns the user's chats, newest activity first.
-func (s *Service) ChatsOf(ctx context.Context, user models.UserID) ([]models.Chat, error) {
-	chats, err := s.Chats.ChatsOf(ctx, user)
-	if err != nil {
-		return nil, err
-	}
-	latest, err := s.Messages.Latest(ctx, chatIDs(chats))
-	if err != nil {
-		return nil, err
-	}
-	for i := range chats {
-		if m, ok := latest[chats[i].ID]; ok {
-			chats[i].LastMessage = &m
-		}
-	}
-	slices.SortFunc(chats, func(a, b models.Chat) int {
-		return cmp.Or(b.LastActivity().Compare(a.LastActivity()), cmp.Compare(b.ID, a.ID))
-	})
-	return chats, nil
-}
 
 // History returns a page of a chat the user takes part in, newest first, and
 // the cursor of the page that follows it, or "".

@@ -11,8 +11,14 @@ import (
 type Chats interface {
 	// Chat returns a chat; found is false where there is none.
 	Chat(ctx context.Context, id models.ChatID) (chat models.Chat, found bool, err error)
-	// ChatsOf returns every chat any of the users takes part in, in no order.
-	ChatsOf(ctx context.Context, users ...models.UserID) ([]models.Chat, error)
+	// ChatIDsOf returns which chats each of the users takes part in, in no order.
+	// It costs nothing that grows with how many others do.
+	ChatIDsOf(ctx context.Context, users ...models.UserID) (map[models.UserID][]models.ChatID, error)
+	// SmallChatsOf returns the chats of any of the users that have no more than
+	// most participants, in no order.
+	SmallChatsOf(ctx context.Context, most int, users ...models.UserID) ([]models.Chat, error)
+	// ChatsByID returns those of the chats that there are, in no order.
+	ChatsByID(ctx context.Context, ids []models.ChatID) ([]models.Chat, error)
 	// CreateChat stores a new chat under its id.
 	CreateChat(ctx context.Context, chat models.Chat) error
 	// AddParticipant and RemoveParticipant are idempotent, touch nothing else of

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"slices"
 
 	"parley/models"
 )
@@ -9,15 +10,11 @@ import (
 // PresenceOf tells the caller about a user they share a chat with.
 func (s *Service) PresenceOf(ctx context.Context, caller, user models.UserID) (models.Presence, error) {
 	if caller != user {
-		chats, err := s.Chats.ChatsOf(ctx, caller)
+		known, err := s.acquainted(ctx, caller, []models.UserID{user})
 		if err != nil {
 			return models.Presence{}, err
 		}
-		shared := false
-		for _, c := range chats {
-			shared = shared || c.Has(user)
-		}
-		if !shared {
+		if len(known) == 0 {
 			return models.Presence{}, models.Refuse(models.CodeNotAParticipant, "you share no chat with this user")
 		}
 	}
@@ -69,28 +66,27 @@ func (s *Service) PresencesOf(ctx context.Context, caller models.UserID, users [
 // acquainted are those of the users who share a chat with the caller, and the
 // caller, each once.
 func (s *Service) acquainted(ctx context.Context, caller models.UserID, users []models.UserID) ([]models.UserID, error) {
-	shares := make(map[models.UserID]bool, len(users))
+	var known, others []models.UserID
 	for _, u := range users {
-		shares[u] = u == caller
-	}
-	if len(shares) > 1 || !shares[caller] {
-		chats, err := s.Chats.ChatsOf(ctx, caller)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range chats {
-			for _, u := range c.Participants {
-				if _, asked := shares[u]; asked {
-					shares[u] = true
-				}
-			}
+		if u != caller && !slices.Contains(others, u) {
+			others = append(others, u)
 		}
 	}
-	var known []models.UserID
+	if len(others) == 0 {
+		return slices.Compact(slices.Clone(users)), nil
+	}
+	chats, err := s.Chats.ChatIDsOf(ctx, append([]models.UserID{caller}, others...)...)
+	if err != nil {
+		return nil, err
+	}
+	in := make(map[models.ChatID]bool, len(chats[caller]))
+	for _, id := range chats[caller] {
+		in[id] = true
+	}
 	for _, u := range users {
-		if shares[u] {
+		shares := u == caller || slices.ContainsFunc(chats[u], func(id models.ChatID) bool { return in[id] })
+		if shares && !slices.Contains(known, u) {
 			known = append(known, u)
-			shares[u] = false // once is enough
 		}
 	}
 	return known, nil

@@ -275,17 +275,44 @@ func (w *world) Chat(_ context.Context, id models.ChatID) (models.Chat, bool, er
 	return c, ok, w.failure("chat")
 }
 
-func (w *world) ChatsOf(_ context.Context, users ...models.UserID) ([]models.Chat, error) {
+func (w *world) ChatIDsOf(_ context.Context, users ...models.UserID) (map[models.UserID][]models.ChatID, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.chatLooks++
+	out := map[models.UserID][]models.ChatID{}
+	for _, c := range w.chats {
+		for _, u := range users {
+			if c.Has(u) {
+				out[u] = append(out[u], c.ID)
+			}
+		}
+	}
+	return out, w.failure("chatsOf")
+}
+
+func (w *world) SmallChatsOf(_ context.Context, most int, users ...models.UserID) ([]models.Chat, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.chatLooks++
 	var out []models.Chat
 	for _, c := range w.chats {
-		if slices.ContainsFunc(users, c.Has) {
+		if len(c.Participants) <= most && slices.ContainsFunc(users, c.Has) {
 			out = append(out, c)
 		}
 	}
 	return out, w.failure("chatsOf")
+}
+
+func (w *world) ChatsByID(_ context.Context, ids []models.ChatID) ([]models.Chat, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var out []models.Chat
+	for _, id := range ids {
+		if c, ok := w.chats[id]; ok {
+			out = append(out, c)
+		}
+	}
+	return out, w.failure("chatsByID")
 }
 
 func (w *world) CreateChat(_ context.Context, c models.Chat) error {

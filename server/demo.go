@@ -90,7 +90,7 @@ func (s *Server) demoJSON(h *handlers.Handlers) gin.HandlerFunc {
 
 // demoChat returns the chat of the two, made on the first start.
 func (s *Server) demoChat(ctx context.Context) (models.ChatID, error) {
-	chats, err := s.rooms.ChatsOf(ctx, demoAlice)
+	chats, _, err := s.rooms.ChatsOf(ctx, demoAlice, models.ChatPage{Limit: 100})
 	if err != nil {
 		return "", err
 	}

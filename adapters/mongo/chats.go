@@ -20,7 +20,7 @@ func (s *Store) Chat(ctx context.Context, id models.ChatID) (chat models.Chat, f
 		return models.Chat{}, false, nil // no document can have such an id
 	}
 	if !s.byIDs {
-		found, err := s.findChats(ctx, []bson.ObjectID{oid})
+		found, err := s.lookUp(ctx, []bson.ObjectID{oid})
 		chat, ok := found[oid]
 		return chat, ok, err
 	}
@@ -39,7 +39,7 @@ type looked struct {
 // answerChat looks several chats up at once. Who asks for the same one is given
 // the same participants, which nobody changes.
 func (s *Store) answerChat(ctx context.Context, ids []bson.ObjectID) ([]looked, error) {
-	chats, err := s.findChats(ctx, ids)
+	chats, err := s.lookUp(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +50,7 @@ func (s *Store) answerChat(ctx context.Context, ids []bson.ObjectID) ([]looked, 
 	return answers, nil
 }
 
-func (s *Store) findChats(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]models.Chat, error) {
+func (s *Store) lookUp(ctx context.Context, ids []bson.ObjectID) (map[bson.ObjectID]models.Chat, error) {
 	chats := make(map[bson.ObjectID]models.Chat, len(ids))
 	take := func(raw bson.Raw) {
 		if id, ok := idOf(raw); ok {
@@ -70,23 +70,28 @@ func (s *Store) findChats(ctx context.Context, ids []bson.ObjectID) (map[bson.Ob
 	return chats, err
 }
 
-// ChatsOf returns every chat any of the users takes part in, in no order.
-func (s *Store) ChatsOf(ctx context.Context, users ...models.UserID) ([]models.Chat, error) {
-	if s.chatsOfMany != nil {
-		return s.chatsOfMany.ask(ctx, users)
-	}
-	return s.findChatsOf(ctx, users)
+// ChatsByID returns those of the chats that there are, in no order.
+func (s *Store) ChatsByID(ctx context.Context, ids []models.ChatID) ([]models.Chat, error) {
+	return s.findChats(ctx, "chats_by_id", bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: objectIDs(ids)}}}})
 }
 
-func (s *Store) findChatsOf(ctx context.Context, users []models.UserID) ([]models.Chat, error) {
+// SmallChatsOf returns the chats of any of the users that have no more than most
+// participants, in no order.
+func (s *Store) SmallChatsOf(ctx context.Context, most int, users ...models.UserID) ([]models.Chat, error) {
 	var forms bson.A
 	for _, u := range users {
 		forms = append(forms, userForms(u)...)
 	}
-	filter := bson.D{{Key: "participants", Value: bson.D{{Key: "$in", Value: forms}}}}
+	return s.findChats(ctx, "small_chats_of", bson.D{
+		{Key: "participants", Value: bson.D{{Key: "$in", Value: forms}}},
+		{Key: fmt.Sprintf("participants.%d", most), Value: bson.D{{Key: "$exists", Value: false}}},
+	})
+}
+
+func (s *Store) findChats(ctx context.Context, op string, filter bson.D) ([]models.Chat, error) {
 	chats := []models.Chat{}
-	err := s.do(ctx, "chats_of", func(ctx context.Context) error {
-		return each(ctx, s.chats, filter, options.Find(), func(raw bson.Raw) {
+	err := s.do(ctx, op, func(ctx context.Context) error {
+		return each(ctx, s.chats, filter, options.Find().SetBatchSize(idsBatch), func(raw bson.Raw) {
 			if c, ok := chatOf(raw); ok {
 				chats = append(chats, c)
 			}
@@ -163,7 +168,12 @@ func one(r *mongo.SingleResult) (bson.Raw, error) {
 }
 
 // each hands every document found to f, which must not keep it.
-func each(ctx context.Context, c *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, f func(bson.Raw)) (err error) {
+func each(ctx context.Context, c *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, f func(bson.Raw)) error {
+	return while(ctx, c, filter, o, func(raw bson.Raw) bool { f(raw); return true })
+}
+
+// while is each for as long as f wants more.
+func while(ctx context.Context, c *mongo.Collection, filter bson.D, o *options.FindOptionsBuilder, f func(bson.Raw) bool) (err error) {
 	cursor, err := c.Find(ctx, filter, o)
 	if err != nil {
 		return err
@@ -174,7 +184,9 @@ func each(ctx context.Context, c *mongo.Collection, filter bson.D, o *options.Fi
 		}
 	}()
 	for cursor.Next(ctx) {
-		f(cursor.Current)
+		if !f(cursor.Current) {
+			return nil
+		}
 	}
 	return cursor.Err()
 }

@@ -85,7 +85,9 @@ func TestChatsOfWhateverOthersWrote(t *testing.T) {
 	}
 	_, err := f.raw.Collection("chats").InsertOne(t.Context(), bson.D{{Key: "_id", Value: "a string"}, {Key: "participants", Value: bson.A{user}}})
 	must(t, err)
-	chats, err := f.ChatsOf(t.Context(), hexUser)
+	alone, err := f.ChatIDsOf(t.Context(), hexUser)
+	must(t, err)
+	chats, err := f.ChatsByID(t.Context(), alone[hexUser])
 	must(t, err)
 	got := map[models.ChatID][]models.UserID{}
 	for _, c := range chats {
@@ -97,11 +99,18 @@ func TestChatsOfWhateverOthersWrote(t *testing.T) {
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
-	if chats, err := f.ChatsOf(t.Context(), "nobody", hexUser); err != nil || len(chats) != len(want) {
-		t.Errorf("of several: %v, %v", chats, err)
+	several, err := f.ChatIDsOf(t.Context(), "nobody", hexUser, "bob")
+	must(t, err)
+	slices.Sort(several[hexUser])
+	slices.Sort(alone[hexUser])
+	if !slices.Equal(several[hexUser], alone[hexUser]) || len(several["nobody"]) != 0 || len(several["bob"]) != 2 {
+		t.Errorf("of several: %v, alone %v", several, alone)
 	}
-	if chats, err := f.ChatsOf(t.Context(), "nobody"); err != nil || len(chats) != 0 {
-		t.Error(chats, err)
+	if none, err := f.ChatIDsOf(t.Context(), "nobody"); err != nil || len(none["nobody"]) != 0 {
+		t.Error(none, err)
+	}
+	if none, err := f.ChatsByID(t.Context(), []models.ChatID{f.NewChatID(), "nonsense"}); err != nil || len(none) != 0 {
+		t.Error(none, err)
 	}
 }
 
@@ -174,5 +183,26 @@ func TestParticipantsAddedAtOnceAllStay(t *testing.T) {
 	wg.Wait()
 	if c, _, err := f.Chat(t.Context(), id); err != nil || len(c.Participants) != 21 {
 		t.Errorf("%d participants, %v", len(c.Participants), err)
+	}
+}
+
+func TestSmallChats(t *testing.T) {
+	f := open(t, nil)
+	var small []models.ChatID
+	for _, p := range [][]models.UserID{{hexUser}, {hexUser, "bob"}, {"bob", "cem", hexUser}, {"cem"}} {
+		c := models.Chat{ID: f.NewChatID(), Participants: p, CreatedAt: base, UpdatedAt: base}
+		must(t, f.CreateChat(t.Context(), c))
+		if len(p) <= 2 {
+			small = append(small, c.ID)
+		}
+	}
+	chats, err := f.SmallChatsOf(t.Context(), 2, hexUser, "cem")
+	must(t, err)
+	var got []models.ChatID
+	for _, c := range chats {
+		got = append(got, c.ID)
+	}
+	if slices.Sort(got); !slices.Equal(got, small) {
+		t.Errorf("%v, want %v", got, small)
 	}
 }

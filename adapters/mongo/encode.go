@@ -1,7 +1,9 @@
 package mongo
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,15 +113,16 @@ func objectID(hex string) (bson.ObjectID, error) {
 	return id, nil
 }
 
-// chatIDs encodes chat ids, leaving out what cannot be one.
-func chatIDs(chats []models.ChatID) bson.A {
-	ids := make(bson.A, 0, len(chats))
+// objectIDs encodes chat ids, each once, leaving out what cannot be one.
+func objectIDs(chats []models.ChatID) []bson.ObjectID {
+	ids := make([]bson.ObjectID, 0, len(chats))
 	for _, c := range chats {
 		if id, err := objectID(string(c)); err == nil {
 			ids = append(ids, id)
 		}
 	}
-	return ids
+	slices.SortFunc(ids, func(a, b bson.ObjectID) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
 }
 
 // byID is the filter for one document. It holds nothing else, because that is

@@ -14,3 +14,6 @@ func (g *gather[Q, A]) waits() int {
 	defer g.mu.Unlock()
 	return len(g.waiting)
 }
+
+// Narrow makes so many bytes of participants too many to read at once.
+func (s *Store) Narrow(bytes int) { s.wide = bytes }

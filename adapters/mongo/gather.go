@@ -1,6 +1,7 @@
 package mongo
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -149,26 +150,8 @@ type sinceAsked struct {
 }
 
 func (s *Store) gathers() {
-	s.chatsOfMany = &gather[[]models.UserID, []models.Chat]{answer: s.answerChatsOf}
+	s.chatIDsOfMany = &gather[[]models.UserID, map[models.UserID][]models.ChatID]{answer: s.answerChatIDsOf}
 	s.sinceMany = &gather[sinceAsked, []models.Message]{answer: s.answerSince}
-}
-
-func (s *Store) answerChatsOf(ctx context.Context, asked [][]models.UserID) ([][]models.Chat, error) {
-	chats, err := s.findChatsOf(ctx, slices.Concat(asked...))
-	if err != nil {
-		return nil, err
-	}
-	answers := make([][]models.Chat, len(asked))
-	for i, users := range asked {
-		answers[i] = []models.Chat{}
-		for _, c := range chats {
-			if slices.ContainsFunc(users, c.Has) {
-				c.Participants = slices.Clone(c.Participants)
-				answers[i] = append(answers[i], c)
-			}
-		}
-	}
-	return answers, nil
 }
 
 func (s *Store) answerSince(ctx context.Context, asked []sinceAsked) ([][]models.Message, error) {
@@ -208,16 +191,41 @@ func (s *Store) answerSince(ctx context.Context, asked []sinceAsked) ([][]models
 }
 
 // findSince returns the newest of one or more questions, oldest first.
+//
+// It asks for so few chats at a time that the database reads the newest of each
+// from the index, in order, and stops at the limit. Asked for more it would read
+// all that there are, and sort them.
 func (s *Store) findSince(ctx context.Context, q sinceAsked) ([]models.Message, error) {
-	ids := chatIDs(q.chats)
-	if len(ids) == 0 || q.limit <= 0 {
+	if q.limit <= 0 {
 		return nil, nil
 	}
-	filter := bson.D{
-		{Key: "chatId", Value: bson.D{{Key: "$in", Value: ids}}},
-		{Key: "createdAt", Value: bson.D{{Key: "$gte", Value: date(q.since)}, {Key: "$lte", Value: date(s.now().Add(models.ClockSkew))}}},
+	created := bson.D{{Key: "$gte", Value: date(q.since)}, {Key: "$lte", Value: date(s.now().Add(models.ClockSkew))}}
+	var mu sync.Mutex
+	var all []models.Message
+	err := sideBySide(ctx, slices.Collect(slices.Chunk(objectIDs(q.chats), maxScans)), func(ctx context.Context, ids []bson.ObjectID) error {
+		filter := bson.D{{Key: "chatId", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "createdAt", Value: created}}
+		newest, err := s.list(ctx, "since", filter, newestFirst, q.limit)
+		mu.Lock()
+		defer mu.Unlock()
+		slices.Reverse(newest)
+		all = merged(all, newest, q.limit)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	messages, err := s.list(ctx, "since", filter, newestFirst, q.limit)
-	slices.Reverse(messages)
-	return messages, err
+	return all, nil
+}
+
+// merged is the newest of two lists that are oldest first.
+func merged(a, b []models.Message, limit int) []models.Message {
+	if len(a) > 0 && len(b) > 0 {
+		a = append(a, b...)
+		slices.SortFunc(a, func(a, b models.Message) int {
+			return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
+		})
+	} else {
+		a = append(a, b...)
+	}
+	return slices.Clone(a[max(0, len(a)-limit):])
 }

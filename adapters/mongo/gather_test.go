@@ -29,13 +29,9 @@ func TestGatheredAnswers(t *testing.T) {
 			f.insert(t, f.text(c.ID, 100*i+n))
 		}
 	}
-	ids := func(list []models.Chat) []models.ChatID {
-		var out []models.ChatID
-		for _, c := range list {
-			out = append(out, c.ID)
-		}
-		slices.Sort(out)
-		return out
+	ids := func(of map[models.UserID][]models.ChatID, u models.UserID) []models.ChatID {
+		slices.Sort(of[u])
+		return of[u]
 	}
 	var all sync.WaitGroup
 	for i := range 2 * people {
@@ -44,10 +40,10 @@ func TestGatheredAnswers(t *testing.T) {
 		}
 		all.Go(func() {
 			i := i % people
-			got, err := f.ChatsOf(ctx, user(i))
-			want, werr := alone.ChatsOf(ctx, user(i))
-			if err != nil || werr != nil || got == nil || !slices.Equal(ids(got), ids(want)) {
-				t.Errorf("chats of %d: %v, alone %v; %v %v", i, ids(got), ids(want), err, werr)
+			got, err := f.ChatIDsOf(ctx, user(i))
+			want, werr := alone.ChatIDsOf(ctx, user(i))
+			if mine, alone := ids(got, user(i)), ids(want, user(i)); err != nil || werr != nil || i%4 != 3 && len(alone) == 0 || !slices.Equal(mine, alone) {
+				t.Errorf("chats of %d: %v, alone %v; %v %v", i, mine, alone, err, werr)
 			}
 		})
 		all.Go(func() {
@@ -67,7 +63,7 @@ func TestGatheredAnswers(t *testing.T) {
 	all.Wait()
 	f.metrics.mu.Lock()
 	defer f.metrics.mu.Unlock()
-	if n := f.metrics.timed["chats_of"]; n >= 2*people {
+	if n := f.metrics.timed["chat_ids_of"]; n >= 2*people {
 		t.Errorf("%d people, %d queries", people, n)
 	}
 }
@@ -84,7 +80,7 @@ func TestGatheredAndGivenUp(t *testing.T) {
 				cancel()
 			}
 			defer cancel()
-			_, err := f.ChatsOf(ctx, "somebody")
+			_, err := f.ChatIDsOf(ctx, "somebody")
 			if code := models.CodeOf(err); i%2 == 0 && code != models.CodeUnavailable || i%2 == 1 && err != nil {
 				t.Errorf("%d: %v", i, err)
 			}

@@ -143,7 +143,7 @@ func either(op string, p place) bson.D {
 // list reads up to limit messages.
 func (s *Store) list(ctx context.Context, op string, filter, order bson.D, limit int) ([]models.Message, error) {
 	messages := []models.Message{}
-	o := options.Find().SetSort(order).SetLimit(int64(limit))
+	o := options.Find().SetSort(order).SetLimit(int64(limit)).SetBatchSize(int32(min(limit, idsBatch)) + 1)
 	err := s.do(ctx, op, func(ctx context.Context) error {
 		return each(ctx, s.messages, filter, o, func(raw bson.Raw) {
 			if m, ok := messageOf(raw); ok {

@@ -23,7 +23,7 @@ type index struct {
 
 func (s *Store) indexes() []index {
 	return []index{
-		{s.chats, "participants_1", bson.D{{Key: "participants", Value: int32(1)}}},
+		{s.chats, "participants_1__id_1", bson.D{{Key: "participants", Value: int32(1)}, {Key: "_id", Value: int32(1)}}},
 		{s.messages, "chatId_1_createdAt_-1__id_-1", bson.D{
 			{Key: "chatId", Value: int32(1)}, {Key: "createdAt", Value: int32(-1)}, {Key: "_id", Value: int32(-1)},
 		}},

@@ -25,7 +25,7 @@ func TestEnsureIndexes(t *testing.T) {
 	for range 2 {
 		must(t, f.EnsureIndexes(t.Context()))
 	}
-	if got := f.indexNames(t, "chats"); !slices.Equal(got, []string{"_id_", "participants_1"}) {
+	if got := f.indexNames(t, "chats"); !slices.Equal(got, []string{"_id_", "participants_1__id_1"}) {
 		t.Error(got)
 	}
 	if got := f.indexNames(t, "messages"); !slices.Equal(got, []string{"_id_", "chatId_1_createdAt_-1__id_-1"}) {
@@ -36,7 +36,7 @@ func TestEnsureIndexes(t *testing.T) {
 func TestOthersIndexesWillDo(t *testing.T) {
 	f := open(t, nil)
 	for coll, keys := range map[string]bson.D{
-		"chats":    {{Key: "participants", Value: 1.0}},
+		"chats":    {{Key: "participants", Value: 1.0}, {Key: "_id", Value: 1.0}},
 		"messages": {{Key: "chatId", Value: 1}, {Key: "createdAt", Value: -1}, {Key: "_id", Value: -1}},
 	} {
 		_, err := f.raw.Collection(coll).Indexes().CreateOne(t.Context(), driver.IndexModel{Keys: keys, Options: options.Index().SetName("theirs")})
@@ -52,7 +52,7 @@ func TestOthersIndexesWillDo(t *testing.T) {
 
 func TestANameThatIsTakenIsNoError(t *testing.T) {
 	f := open(t, nil)
-	_, err := f.raw.Collection("chats").Indexes().CreateOne(t.Context(), driver.IndexModel{Keys: bson.D{{Key: "name", Value: 1}}, Options: options.Index().SetName("participants_1")})
+	_, err := f.raw.Collection("chats").Indexes().CreateOne(t.Context(), driver.IndexModel{Keys: bson.D{{Key: "name", Value: 1}}, Options: options.Index().SetName("participants_1__id_1")})
 	must(t, err)
 	must(t, f.EnsureIndexes(t.Context()))
 }

@@ -2,6 +2,7 @@ package mongo
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -10,56 +11,91 @@ import (
 	"parley/models"
 )
 
+const (
+	// latestRounds and latestEach bound what is read of many chats at once: so many
+	// times the newest messages of up to maxScans of them, so many for each.
+	latestRounds = 2
+	latestEach   = 3
+)
+
 // Latest returns the newest message of each chat that has one.
+//
+// The newest messages of many chats together are, mostly, the newest of each of
+// them. Those of whom nothing was among them are asked for again together, as
+// long as that helps, and then one by one: the index finds each with one seek.
 func (s *Store) Latest(ctx context.Context, chats []models.ChatID) (map[models.ChatID]models.Message, error) {
-	ids := chatIDs(chats)
-	latest := make(map[models.ChatID]models.Message, len(ids))
-	if len(ids) == 0 {
-		return latest, nil
+	l := &latest{found: make(map[models.ChatID]models.Message, len(chats))}
+	rest := objectIDs(chats)
+	for range latestRounds {
+		if len(rest) <= parallelReads {
+			break
+		}
+		before := len(rest)
+		l.rest = nil
+		err := sideBySide(ctx, slices.Collect(slices.Chunk(rest, maxScans)), func(ctx context.Context, ids []bson.ObjectID) error {
+			return s.latestTogether(ctx, ids, l)
+		})
+		if err != nil {
+			return nil, err
+		}
+		if rest = l.rest; len(rest) > before/2 {
+			break // a few chats have more to say than all others
+		}
 	}
-	err := s.do(ctx, "latest", func(ctx context.Context) error {
-		return s.parallel(ctx, ids, latest)
+	err := sideBySide(ctx, rest, func(ctx context.Context, id bson.ObjectID) error {
+		return s.latestAlone(ctx, id, l)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return latest, nil
+	return l.found, nil
 }
 
-// parallel asks for one chat at a time, a few side by side, each of which the
-// index answers with one document, and stops at the first error.
-func (s *Store) parallel(ctx context.Context, ids bson.A, into map[models.ChatID]models.Message) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	next := make(chan any)
-	for range min(parallelReads, len(ids)) {
-		wg.Go(func() {
-			for id := range next {
-				filter := bson.D{{Key: "chatId", Value: id}, {Key: "createdAt", Value: dated}}
-				raw, err := one(s.messages.FindOne(ctx, filter, options.FindOne().SetSort(newestFirst)))
-				if err != nil {
-					cancel(err)
-					return
-				}
-				if m, ok := messageOf(raw); ok {
-					mu.Lock()
-					into[m.ChatID] = m
-					mu.Unlock()
-				}
+// latest is what several queries find.
+type latest struct {
+	mu    sync.Mutex
+	found map[models.ChatID]models.Message
+	rest  []bson.ObjectID // of whom it is not known yet
+}
+
+func (s *Store) latestTogether(ctx context.Context, ids []bson.ObjectID, l *latest) error {
+	limit := latestEach * len(ids)
+	filter := bson.D{{Key: "chatId", Value: bson.D{{Key: "$in", Value: ids}}}, {Key: "createdAt", Value: dated}}
+	o := options.Find().SetSort(newestFirst).SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1)
+	newest := make(map[bson.ObjectID]bool, len(ids))
+	read := 0
+	return s.do(ctx, "latest", func(ctx context.Context) error {
+		err := each(ctx, s.messages, filter, o, func(raw bson.Raw) {
+			read++
+			chat, _ := raw.Lookup("chatId").ObjectIDOK()
+			if newest[chat] {
+				return
 			}
+			newest[chat] = true
+			l.add(raw)
 		})
-	}
-hand:
-	for _, id := range ids {
-		select {
-		case next <- id:
-		case <-ctx.Done():
-			break hand
+		if err == nil && read == limit {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			l.rest = append(l.rest, slices.DeleteFunc(slices.Clone(ids), func(id bson.ObjectID) bool { return newest[id] })...)
 		}
+		return err
+	})
+}
+
+func (s *Store) latestAlone(ctx context.Context, id bson.ObjectID, l *latest) error {
+	filter := bson.D{{Key: "chatId", Value: id}, {Key: "createdAt", Value: dated}}
+	return s.do(ctx, "latest", func(ctx context.Context) error {
+		raw, err := one(s.messages.FindOne(ctx, filter, options.FindOne().SetSort(newestFirst)))
+		l.add(raw)
+		return err
+	})
+}
+
+func (l *latest) add(raw bson.Raw) {
+	if m, ok := messageOf(raw); ok {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.found[m.ChatID] = m
 	}
-	close(next)
-	wg.Wait()
-	return context.Cause(ctx)
 }

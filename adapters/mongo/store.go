@@ -38,6 +38,10 @@ const (
 	// readTrips and writeTrips are how many round trips of what is gathered are
 	// under way at once: more, and each takes fewer with it.
 	readTrips, writeTrips = 2, 2
+	// maxScans is of how many chats one query asks for the newest messages: where
+	// there are more, MongoDB reads all instead of merging what the index has in
+	// order (internalQueryMaxScansToExplode).
+	maxScans = 200
 )
 
 // Metrics is told how the database does.
@@ -78,6 +82,7 @@ type Store struct {
 
 	ids  *idSource
 	undo *undoer
+	wide int // maxWide
 
 	inserts, claims *gather[[]bson.D, outcome]
 	chatMany        *gather[bson.ObjectID, looked]
@@ -86,8 +91,8 @@ type Store struct {
 	byIDs bool
 
 	// nil unless Options.Gather
-	chatsOfMany *gather[[]models.UserID, []models.Chat]
-	sinceMany   *gather[sinceAsked, []models.Message]
+	chatIDsOfMany *gather[[]models.UserID, map[models.UserID][]models.ChatID]
+	sinceMany     *gather[sinceAsked, []models.Message]
 
 	mu        sync.Mutex
 	installed time.Time
@@ -127,7 +132,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		client: client, logger: o.Logger, now: o.Now, metrics: o.Metrics, timeout: o.OpTimeout,
 		chats: db.Collection(collChats), messages: db.Collection(collMessages), requests: db.Collection(collRequests),
 		absences: db.Collection(collAbsences), state: db.Collection(collState),
-		ids: ids,
+		ids: ids, wide: maxWide,
 	}
 	s.undo = newUndoer(s, o.UndoQueue)
 	s.inserts = &gather[[]bson.D, outcome]{answer: s.insertTogether, trips: writeTrips}

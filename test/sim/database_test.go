@@ -80,10 +80,38 @@ func (v view) Chat(ctx context.Context, id models.ChatID) (c models.Chat, found 
 	return c, found, err
 }
 
-func (v view) ChatsOf(ctx context.Context, users ...models.UserID) (out []models.Chat, err error) {
+func (v view) ChatIDsOf(ctx context.Context, users ...models.UserID) (map[models.UserID][]models.ChatID, error) {
+	out := map[models.UserID][]models.ChatID{}
+	err := v.do(ctx, func() {
+		for _, c := range v.chats {
+			for _, u := range users {
+				if c.Has(u) {
+					out[u] = append(out[u], c.ID)
+				}
+			}
+		}
+	})
+	for _, ids := range out {
+		slices.Sort(ids)
+	}
+	return out, err
+}
+
+func (v view) ChatsByID(ctx context.Context, ids []models.ChatID) (out []models.Chat, err error) {
+	err = v.do(ctx, func() {
+		for _, id := range ids {
+			if c, ok := v.chats[id]; ok {
+				out = append(out, c)
+			}
+		}
+	})
+	return out, err
+}
+
+func (v view) SmallChatsOf(ctx context.Context, most int, users ...models.UserID) (out []models.Chat, err error) {
 	err = v.do(ctx, func() {
 		for _, c := range v.chats {
-			if slices.ContainsFunc(users, c.Has) {
+			if len(c.Participants) <= most && slices.ContainsFunc(users, c.Has) {
 				out = append(out, c)
 			}
 		}

@@ -104,7 +104,36 @@ func (c *collection) find(r *request) (bson.D, error) {
 	if limit := int(number(r.body.Lookup("limit"))); limit > 0 {
 		docs = docs[:min(limit, len(docs))]
 	}
+	if fields, ok := r.body.Lookup("projection").DocumentOK(); ok {
+		if docs, err = project(docs, fields); err != nil {
+			return nil, err
+		}
+	}
 	return cursor(r.coll, docs), nil
+}
+
+// project leaves the _id and the fields that are named.
+func project(docs []bson.Raw, fields bson.Raw) ([]bson.Raw, error) {
+	named, err := fields.Elements()
+	if err != nil {
+		return nil, err
+	}
+	projected := make([]bson.Raw, len(docs))
+	for i, d := range docs {
+		left := bson.D{{Key: "_id", Value: d.Lookup("_id")}}
+		for _, f := range named {
+			if number(f.Value()) != 1 {
+				return nil, errors.New("only projections that name fields are supported")
+			}
+			if v := d.Lookup(f.Key()); f.Key() != "_id" && v.Type != 0 {
+				left = append(left, bson.E{Key: f.Key(), Value: v})
+			}
+		}
+		if projected[i], err = bson.Marshal(left); err != nil {
+			return nil, err
+		}
+	}
+	return projected, nil
 }
 
 // insertAll stops at the first document that it cannot insert.
