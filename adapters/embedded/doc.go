@@ -4,8 +4,8 @@
 // memory. Both listen on loopback alone and nothing phones home.
 //
 // It owns starting and stopping them, and the places where they fall short of
-// what they stand in for: the gate makes updates atomic, and the clock makes
-// Redis keys age. It refuses to be used over a network, by more than one
+// what they stand in for: the gate makes updates atomic and finds by index what
+// FerretDB would read whole collections for, and the clock makes Redis keys age. It refuses to be used over a network, by more than one
 // process per directory, and to know what is stored. Built with the tag
 // noembed it links none of it and says so.
 package embedded

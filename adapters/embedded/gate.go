@@ -25,6 +25,13 @@ var reads = map[string]bool{
 	"serverStatus": true, "getParameter": true, "collStats": true, "dbStats": true,
 }
 
+// indexedFor are the commands that need the indexes of their collection, ends
+// those after which there may be another one of its name.
+var (
+	indexedFor = map[string]bool{"find": true, "insert": true, "update": true, "delete": true, "findAndModify": true}
+	ends       = map[string]bool{"drop": true, "dropDatabase": true, "renameCollection": true}
+)
+
 // gate stands between the clients and FerretDB, one upstream connection for
 // each client connection.
 //
@@ -37,6 +44,7 @@ var reads = map[string]bool{
 type gate struct {
 	ln       net.Listener
 	upstream string
+	indexes  *indexes
 	logger   *slog.Logger
 	write    chan struct{} // holds one token: the right to write
 
@@ -47,13 +55,13 @@ type gate struct {
 }
 
 // openGate listens on addr and passes on to upstream.
-func openGate(ctx context.Context, addr, upstream string, logger *slog.Logger) (*gate, error) {
+func openGate(ctx context.Context, addr, upstream string, x *indexes, logger *slog.Logger) (*gate, error) {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}
-	g := &gate{ln: ln, upstream: upstream, logger: logger, write: make(chan struct{}, 1), conns: map[net.Conn]struct{}{}}
+	g := &gate{ln: ln, upstream: upstream, indexes: x, logger: logger, write: make(chan struct{}, 1), conns: map[net.Conn]struct{}{}}
 	g.write <- struct{}{}
 	g.wg.Go(g.accept)
 	return g, nil
@@ -135,12 +143,52 @@ func (g *gate) answer(up net.Conn, buf []byte, r request) ([]byte, error) {
 		// FerretDB answers where MongoDB, asked not to, stays silent.
 		buf[wireHeaderBytes] &^= flagMoreToCome
 	}
+	if answer := g.found(r); answer != nil {
+		return answer, nil
+	}
 	if reads[r.command] {
 		return exchange(up, buf)
 	}
 	<-g.write
 	defer func() { g.write <- struct{}{} }()
+	if ends[r.command] {
+		if err := g.indexes.forget(r.database()); err != nil {
+			g.logger.Warn("embedded database: not closed", "error", err)
+		}
+	}
 	return exchange(up, buf)
+}
+
+// found answers what the indexes can answer, else nil.
+func (g *gate) found(r request) []byte {
+	if !indexedFor[r.command] {
+		return nil
+	}
+	// Ends with the query, which is bounded by what it finds.
+	ctx := context.Background()
+	database, collection := r.database(), r.collection()
+	db, table, ok, err := g.indexes.table(ctx, database, collection, false)
+	if err == nil && !ok {
+		<-g.write // they are made while nobody writes
+		db, table, ok, err = g.indexes.table(ctx, database, collection, true)
+		g.write <- struct{}{}
+	}
+	if err != nil {
+		g.logger.Warn("embedded database: no indexes", "error", err)
+		return nil
+	}
+	q, readable := readQuery(r.body)
+	if !ok || r.command != "find" || r.silent || !readable {
+		return nil
+	}
+	docs, err := q.find(ctx, db, table)
+	if err == nil {
+		return reply(r, docs)
+	}
+	if !errors.Is(err, errOther) {
+		g.logger.Warn("embedded database: not found by index", "collection", collection, "error", err)
+	}
+	return nil
 }
 
 // exchange sends one request and reads its answer.

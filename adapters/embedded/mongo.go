@@ -56,16 +56,20 @@ func startMongo(ctx context.Context, dir, addr string, logger *slog.Logger) (*Se
 	if err != nil {
 		return nil, errors.Join(err, unlock())
 	}
-	g, err := openGate(ctx, addr, upstream, logger)
+	x := newIndexes(dir)
+	if err = x.makeAll(ctx); err != nil {
+		return nil, errors.Join(err, x.close(), stop(ctx), unlock())
+	}
+	g, err := openGate(ctx, addr, upstream, x, logger)
 	if err != nil {
-		return nil, errors.Join(err, stop(ctx), unlock())
+		return nil, errors.Join(err, x.close(), stop(ctx), unlock())
 	}
 	logger.Debug("embedded database listens", "addr", g.ln.Addr().String(), "dir", dir)
 	return &Server{
 		uri: (&url.URL{Scheme: "mongodb", Host: g.ln.Addr().String(), Path: "/" + Database}).String(),
 		stop: func(ctx context.Context) error {
 			g.close()
-			return errors.Join(stop(ctx), unlock())
+			return errors.Join(x.close(), stop(ctx), unlock())
 		},
 	}, nil
 }

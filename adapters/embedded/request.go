@@ -23,6 +23,40 @@ const (
 type request struct {
 	command string
 	silent  bool // the client wants no answer
+	id      [4]byte
+	body    bson.Raw // nil where it was not read
+}
+
+func (r request) database() string {
+	name, _ := r.body.Lookup("$db").StringValueOK()
+	return name
+}
+
+// collection is what the command is about.
+func (r request) collection() string {
+	name, _ := r.body.Lookup(r.command).StringValueOK()
+	return name
+}
+
+// reply is the answer to a find, all of it; nil where it cannot be made.
+func reply(r request, docs []bson.Raw) []byte {
+	batch := make(bson.A, len(docs))
+	for i, d := range docs {
+		batch[i] = d
+	}
+	body, err := bson.Marshal(bson.D{
+		{Key: "cursor", Value: bson.D{{Key: "firstBatch", Value: batch}, {Key: "id", Value: int64(0)}, {Key: "ns", Value: r.database() + "." + r.collection()}}},
+		{Key: "ok", Value: 1.0},
+	})
+	if err != nil {
+		return nil
+	}
+	const before = wireHeaderBytes + 4 + 1 // flags, kind of the section
+	b := make([]byte, before, before+len(body))
+	binary.LittleEndian.PutUint32(b, uint32(before+len(body)))
+	copy(b[8:], r.id[:])
+	binary.LittleEndian.PutUint32(b[12:], opMsg)
+	return append(b, body...)
 }
 
 // readRequest looks into a message. One it cannot read has no command, which
@@ -48,7 +82,8 @@ func readRequest(b []byte) (r request) {
 	if err != nil {
 		return r
 	}
-	r.command = first.Key()
+	r.command, r.body = first.Key(), bson.Raw(b[body:body+n])
+	copy(r.id[:], b[4:])
 	return r
 }
 
