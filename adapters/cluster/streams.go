@@ -227,11 +227,11 @@ func (b *streams) onEntry(f fields) error {
 	if err != nil {
 		return fmt.Errorf("%w: message type %s", js.ErrMalformed, brief(f.text("type")))
 	}
-	written := f.text("data")
-	if kind == msgBroadcast && unanswered(written) && b.misses(asJSON, written, "opts", "rooms") {
+	text := f.text("data")
+	if kind == msgBroadcast && unanswered(text) && b.misses(asJSON, text, "opts", "rooms") {
 		return nil
 	}
-	data, err := decodeEntry(written)
+	data, err := decodeEntry(text)
 	if err != nil {
 		return err
 	}

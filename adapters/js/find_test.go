@@ -89,7 +89,7 @@ func FuzzFind(f *testing.F) {
 			}
 			if has {
 				got, err := w.parse(raw)
-				if a, b := plain(t, got), plain(t, want); err != nil || a != b {
+				if a, b := spelled(t, got), spelled(t, want); err != nil || a != b {
 					t.Fatalf("%s: %q: found %s for %s, %v", name, written, a, b, err)
 				}
 			}
@@ -97,7 +97,7 @@ func FuzzFind(f *testing.F) {
 	})
 }
 
-func plain(t *testing.T, v any) string {
+func spelled(t *testing.T, v any) string {
 	t.Helper()
 	b, err := AppendNotepack(nil, v)
 	if err != nil {

@@ -1,5 +1,5 @@
 // Pods that share rooms over sharded channels listen to the rooms they have sockets in, from before the socket hears
-// of them until the last one leaves. Contract 3 and docs/PROTOCOL.md, section 6.
+// of them until the last one leaves. docs/PROTOCOL.md, section 6; contract 1.2.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { api } from './harness/http.mjs';
