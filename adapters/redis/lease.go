@@ -161,6 +161,13 @@ func (p *Presence) setHealthy(yes bool) {
 	}
 }
 
+// hasRedis says whether Redis answered when it was last asked to renew the lease.
+func (p *Presence) hasRedis() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.healthy.IsZero()
+}
+
 // mayReap says whether a missing lease means a dead pod. Right after Redis was
 // away they are all missing, and every pod needs one round to renew its own.
 func (p *Presence) mayReap() bool {

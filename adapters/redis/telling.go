@@ -65,7 +65,7 @@ func (p *Presence) keepTelling(ctx context.Context) {
 func (p *Presence) tellUntold(ctx context.Context) (more bool) {
 	p.telling.Lock()
 	defer p.telling.Unlock()
-	if p.silent || p.callbacks.OnUntold == nil {
+	if p.silent || p.callbacks.OnUntold == nil || !p.hasRedis() {
 		return false
 	}
 	now := p.now()
