@@ -13,7 +13,7 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const built = (name) => here(`../../bin/bench/${name}`);
 
 // The load process: a command a line, an answer a line.
-class Load {
+export class Load {
   #asked = 0;
 
   constructor(name, dir) {

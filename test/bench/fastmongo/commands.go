@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -50,7 +51,11 @@ func (s *store) run(r *request) (bson.D, error) {
 		return nil, nil
 	case "buildInfo", "buildinfo":
 		return bson.D{{Key: "version", Value: "7.0.0"}, {Key: "versionArray", Value: bson.A{int32(7), int32(0), int32(0), int32(0)}}}, nil
+	case "serverStatus":
+		return bson.D{{Key: "opcounters", Value: s.asked.counts()}}, nil
 	}
+	s.asked.count(r.name)
+	time.Sleep(s.delay) // as a database elsewhere would: one waits, the others do not
 	c := s.collection(r.coll)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -12,15 +13,18 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-func database(t *testing.T) *mongo.Database {
+func database(t *testing.T, change ...func(*store)) *mongo.Database {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan struct{})
+	ended, s := make(chan struct{}), newStore()
+	for _, f := range change {
+		f(s)
+	}
 	go func() {
 		defer close(ended)
-		_ = serve(listener, newStore())
+		_ = serve(listener, s)
 	}()
 	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + listener.Addr().String()).SetServerSelectionTimeout(5 * time.Second))
 	if err != nil {
@@ -151,5 +155,25 @@ func TestWhatItDoesNotKnowItRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "not") || err == mongo.ErrNoDocuments {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// Each command takes its time, several at once no longer, and is counted.
+func TestDelayAndCount(t *testing.T) {
+	ctx, db := t.Context(), database(t, func(s *store) { s.delay = 20 * time.Millisecond })
+	start := time.Now()
+	for range 3 {
+		if err := db.Collection("chats").FindOne(ctx, bson.D{}).Err(); !errors.Is(err, mongo.ErrNoDocuments) {
+			t.Fatal(err)
+		}
+	}
+	if took := time.Since(start); took < 60*time.Millisecond {
+		t.Errorf("three queries of 20 ms took %v", took)
+	}
+	var status struct {
+		Opcounters map[string]int `bson:"opcounters"`
+	}
+	if err := db.RunCommand(ctx, bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status); err != nil || status.Opcounters["find"] != 3 {
+		t.Errorf("three queries are counted as %v, %v", status.Opcounters, err)
 	}
 }

@@ -9,10 +9,12 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net"
 	"os"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
@@ -26,22 +28,26 @@ const (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: fastmongo ADDRESS")
+	delay := flag.Duration("delay", 0, "how long each query and each write takes at least")
+	flag.Parse()
+	if flag.NArg() != 1 {
+		fmt.Fprintln(os.Stderr, "usage: fastmongo [-delay D] ADDRESS")
 		os.Exit(2)
 	}
-	fmt.Fprintln(os.Stderr, "fastmongo:", run(os.Args[1]))
+	fmt.Fprintln(os.Stderr, "fastmongo:", run(flag.Arg(0), *delay))
 	os.Exit(1)
 }
 
 // run serves until that fails; it is ended by a signal.
-func run(address string) error {
+func run(address string, delay time.Duration) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}
 	fmt.Printf("mongodb://%s/\n", listener.Addr())
-	return serve(listener, newStore())
+	s := newStore()
+	s.delay = delay
+	return serve(listener, s)
 }
 
 func serve(listener net.Listener, s *store) error {

@@ -5,16 +5,44 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 type store struct {
+	delay time.Duration // of each command that reads or writes documents
+	asked tally
+
 	mu    sync.Mutex
 	colls map[string]*collection
 }
 
-func newStore() *store { return &store{colls: map[string]*collection{}} }
+func newStore() *store {
+	return &store{colls: map[string]*collection{}, asked: tally{by: map[string]int64{}}}
+}
+
+// tally counts commands by their names: each is a round trip.
+type tally struct {
+	mu sync.Mutex
+	by map[string]int64
+}
+
+func (t *tally) count(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.by[name]++
+}
+
+func (t *tally) counts() bson.D {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	d := bson.D{}
+	for name, n := range t.by {
+		d = append(d, bson.E{Key: name, Value: n})
+	}
+	return d
+}
 
 func (s *store) collection(name string) *collection {
 	s.mu.Lock()

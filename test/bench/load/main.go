@@ -27,6 +27,9 @@ type command struct {
 	PID     int      `json:"pid"`
 	Clients []client `json:"clients"`
 
+	// storm
+	URLs []string `json:"urls"`
+
 	// idle, emit, fanout
 	Milliseconds int `json:"ms"`
 
@@ -95,6 +98,8 @@ func (p *pool) obey(c command) (any, error) {
 	switch c.Do {
 	case "connect":
 		return p.connect(c.URL, c.PID, c.Clients)
+	case "storm":
+		return p.storm(c.URLs)
 	case "idle":
 		return p.idle(span)
 	case "emit":

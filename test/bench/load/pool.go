@@ -30,8 +30,10 @@ type pool struct {
 	book    atomic.Pointer[hearing]
 	dropped atomic.Int64 // connections that ended
 	pings   atomic.Int64
-	reader  sync.WaitGroup
-	closing atomic.Bool
+	// storming is where sockets go whose connection ends; nil while none should.
+	storming atomic.Pointer[storm]
+	reader   sync.WaitGroup
+	closing  atomic.Bool
 }
 
 // hearing is what to do with messages while a measurement lasts.

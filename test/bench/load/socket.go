@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -18,7 +19,9 @@ type socket struct {
 	pool  *pool
 	index int
 	auth  string
-	heard func(text []byte) // what follows the name of a new_message
+	// pid and offset are by which a client that comes back says where it was.
+	pid, offset string
+	heard       func(text []byte) // what follows the name of a new_message
 
 	writing sync.Mutex
 	fd      int
@@ -41,7 +44,7 @@ const upgrade = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: %s\
 func (s *socket) connect(address *net.TCPAddr) (tried int, err error) {
 	for tried < attempts {
 		tried++
-		if err = s.attempt(address); err == nil {
+		if err = s.attempt(address, tooLong); err == nil {
 			break
 		}
 		s.close()
@@ -49,7 +52,7 @@ func (s *socket) connect(address *net.TCPAddr) (tried int, err error) {
 	return tried, err
 }
 
-func (s *socket) attempt(address *net.TCPAddr) error {
+func (s *socket) attempt(address *net.TCPAddr, patience time.Duration) error {
 	// An attempt that failed has left the epoll set: the reader has no part in this.
 	s.upgraded, s.ended, s.rest, s.parts = false, false, nil, nil
 	s.ready = make(chan error, 1)
@@ -74,7 +77,7 @@ func (s *socket) attempt(address *net.TCPAddr) error {
 	if err := syscall.EpollCtl(s.pool.epoll, syscall.EPOLL_CTL_ADD, fd, &event); err != nil {
 		return err
 	}
-	late := time.After(tooLong)
+	late := time.After(patience)
 	err = s.write(fmt.Appendf(nil, upgrade, s.pool.host))
 	if err == nil {
 		select {
@@ -139,6 +142,10 @@ func (s *socket) end(why error) {
 	if s.joined {
 		s.gone.Store(true)
 		s.pool.dropped.Add(1)
+		if left := s.pool.storming.Load(); left != nil {
+			left.lost(s)
+			return
+		}
 		fmt.Fprintf(os.Stderr, "load: socket %d: %v\n", s.index, why)
 		if h := s.pool.book.Load(); h != nil {
 			h.forget(s.index)
@@ -206,7 +213,9 @@ func (s *socket) frame(f frame) error {
 var (
 	pong       = clientFrame("3")
 	newMessage = []byte(`42["new_message",`)
+	offsetOf   = []byte(`42["parley:offset","`)
 	connected  = []byte("40")
+	pidIn      = []byte(`"pid":"`)
 	refused    = []byte("44")
 )
 
@@ -218,15 +227,37 @@ func (s *socket) packet(b []byte) error {
 	case len(b) == 0, b[0] == '1', bytes.HasPrefix(b, []byte("41")), bytes.HasPrefix(b, refused):
 		return fmt.Errorf("the server said %q", b)
 	case b[0] == '0':
-		return s.write(clientFrame("40" + s.auth))
+		return s.write(clientFrame("40" + s.credentials()))
 	case b[0] == '2':
 		s.pool.pings.Add(1)
 		return s.write(pong)
+	case bytes.HasPrefix(b, offsetOf):
+		s.offset = textAfter(b, offsetOf)
 	case bytes.HasPrefix(b, connected) && !s.joined:
+		s.pid = textAfter(b, pidIn)
 		s.joined = true
 		s.ready <- nil
 	}
 	return nil
+}
+
+// credentials are the auth of CONNECT: with where it was, of one that comes back.
+func (s *socket) credentials() string {
+	if s.pid == "" {
+		return s.auth
+	}
+	offset := ""
+	if s.offset != "" {
+		offset = fmt.Sprintf(`,"offset":%q`, s.offset)
+	}
+	return fmt.Sprintf(`%s,"pid":%q%s}`, strings.TrimSuffix(s.auth, "}"), s.pid, offset)
+}
+
+// textAfter is what stands between the mark and the next quotation mark.
+func textAfter(b, mark []byte) string {
+	_, after, _ := bytes.Cut(b, mark)
+	text, _, _ := bytes.Cut(after, []byte(`"`))
+	return string(text)
 }
 
 // message notes a new_message, if anybody wants to know.
