@@ -22,6 +22,13 @@ export function spread(list) {
   return list.length > 1 && median(list) !== 0 ? (50 * (Math.max(...list) - Math.min(...list))) / median(list) : null;
 }
 
+// A markdown table: the first row is its head, the first column stands left.
+export function aligned([head, ...lines]) {
+  const widths = head.map((_, i) => Math.max(...[head, ...lines].map((r) => r[i].length), 3));
+  const line = (cells) => `| ${cells.map((c, i) => (i ? c.padStart(widths[i]) : c.padEnd(widths[i]))).join(' | ')} |`;
+  return [line(head), line(widths.map((w, i) => (i ? `${'-'.repeat(w - 1)}:` : '-'.repeat(w)))), ...lines.map(line)].join('\n');
+}
+
 // Values by row and server, in the order in which rows were first noted.
 export class Results {
   rows = new Map();
@@ -31,6 +38,9 @@ export class Results {
     this.rows.set(row, of);
     of.set(server, [...(of.get(server) ?? []), value]);
   }
+
+  // NaN where it was not measured.
+  median(row, server) { return median(this.rows.get(row)?.get(server) ?? []); }
 
   #cell(list) {
     if (!list) return '';
@@ -49,10 +59,7 @@ export class Results {
       };
       return [row, ...columns.map(([kind]) => this.#cell(of.get(kind))), ratio('ws'), ratio('uws'), ratio('floor')];
     });
-    const rows = [head, ...lines];
-    const widths = head.map((_, i) => Math.max(...rows.map((r) => r[i].length), 3));
-    const line = (cells) => `| ${cells.map((c, i) => (i ? c.padStart(widths[i]) : c.padEnd(widths[i]))).join(' | ')} |`;
-    return [line(head), line(widths.map((w, i) => (i ? `${'-'.repeat(w - 1)}:` : '-'.repeat(w)))), ...lines.map(line)].join('\n');
+    return aligned([head, ...lines]);
   }
 }
 

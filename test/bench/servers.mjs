@@ -37,7 +37,7 @@ class Server {
   ask(command) { return this.load.ask(command); }
 
   // The figures of connecting all of them.
-  connect(clients) { return this.ask({ do: 'connect', url: this.url, pid: this.program.pid, clients }); }
+  connect(clients, settle = 0) { return this.ask({ do: 'connect', url: this.url, pid: this.program.pid, clients, settle }); }
 
   // Nobody is told goodbye: thousands of them at once are not what is measured.
   async kill() { await Promise.all([this.program, this.load.program, ...this.more].map((p) => p.kill())); }
@@ -82,16 +82,31 @@ export async function startDatabase(dir) {
 
 let started = 0;
 
-// Parley, or the Node server of the same flow, with a Redis and a database of its own.
-export async function startProduct(kind, dir, mongo, name) {
+// A Redis for pods, and how each of them is started.
+async function ground(kind, dir, mongo, name) {
   const own = join(dir, `product-${started++}`);
   mkdirSync(join(own, 'tmp'), { recursive: true });
   const redis = await startRedis(own);
-  const env = { ...generous, DATA_DIR: join(own, 'data'), MONGODB_URI: `${mongo}${name}`, REDIS_URL: redis.url };
-  const pod = kind === 'ours'
-    ? await startPod('parley', own, { ...env, LOG_FORMAT: 'json' })
-    : await startPeer('node', own, { ...env, NODE_ENV: 'production' });
-  return new Server(kind, own, pod.program, pod.url, [redis.program]);
+  const env = { ...generous, DATA_DIR: join(own, 'data'), MONGODB_URI: `${mongo}${name}`, REDIS_URL: redis.url, SOCKETIO_ADAPTER: process.env.SOCKETIO_ADAPTER };
+  const pod = (n) => (kind === 'ours'
+    ? startPod(`parley${n}`, own, { ...env, LOG_FORMAT: 'json' })
+    : startPeer(`node${n}`, own, { ...env, NODE_ENV: 'production' }));
+  return { own, redis, pod };
+}
+
+// Parley, or the Node server of the same flow, with a Redis and a database of its own.
+export async function startProduct(kind, dir, mongo, name) {
+  const { own, redis, pod } = await ground(kind, dir, mongo, name);
+  const { program, url } = await pod(1);
+  return new Server(kind, own, program, url, [redis.program]);
+}
+
+// Two pods of it: the sockets are at the one, posts go to the other.
+export async function startPair(kind, dir, mongo, name) {
+  const { own, redis, pod } = await ground(kind, dir, mongo, name);
+  const [one, other] = [await pod(1), await pod(2)];
+  const server = new Server(kind, own, one.program, one.url, [redis.program, other.program]);
+  return Object.assign(server, { post: other.url, beside: { post: other.program.pid, redis: redis.program.pid } });
 }
 
 // Chats of each size for so many users; every user is in one, and the first of each chat posts.

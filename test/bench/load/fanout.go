@@ -21,6 +21,13 @@ func (p *pool) fanout(o order, span time.Duration) (*report, error) {
 	if len(o.Tokens) != len(o.Rooms) {
 		return nil, errors.New("want a token for each room")
 	}
+	host := p.host
+	if o.Post != "" {
+		var err error
+		if host, err = hostOf(o.Post); err != nil {
+			return nil, err
+		}
+	}
 	window := make(chan struct{}, max(o.Window, 1)) // one in it for each message under way
 	h, err := p.open(o, "load:", func() {
 		select {
@@ -31,7 +38,7 @@ func (p *pool) fanout(o order, span time.Duration) (*report, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &posting{pool: p, order: o, hearing: h, window: window, quit: make(chan struct{})}
+	f := &posting{host: host, order: o, hearing: h, window: window, quit: make(chan struct{})}
 	workers := min(max(o.Workers, 1), len(o.Rooms))
 	for w := range workers {
 		f.workers.Go(func() { f.work(w, workers) })
@@ -49,7 +56,7 @@ func (p *pool) fanout(o order, span time.Duration) (*report, error) {
 
 type posting struct {
 	*hearing
-	pool    *pool
+	host    string
 	order   order
 	window  chan struct{}
 	quit    chan struct{}
@@ -59,7 +66,7 @@ type posting struct {
 
 // work posts to every so-manieth room in turn, until told to end.
 func (f *posting) work(first, step int) {
-	c := &poster{host: f.pool.host}
+	c := &poster{host: f.host}
 	defer c.close()
 	var rooms []int
 	for r := first; r < len(f.order.Rooms); r += step {

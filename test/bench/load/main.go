@@ -26,6 +26,7 @@ type command struct {
 	URL     string   `json:"url"`
 	PID     int      `json:"pid"`
 	Clients []client `json:"clients"`
+	Settle  int      `json:"settle"` // milliseconds after it, which count as well
 
 	// storm
 	URLs []string `json:"urls"`
@@ -55,6 +56,9 @@ type order struct {
 	Control int      `json:"control"` // emit: the socket that asks for messages
 	Tokens  []string `json:"tokens"`  // fanout: of a member of each room
 	Workers int      `json:"workers"` // fanout: requests under way, at most
+	Post    string   `json:"post"`    // fanout: another pod to post to than the sockets'
+
+	Beside map[string]int `json:"beside"` // processes whose CPU time is told too, by a name
 }
 
 func main() {
@@ -97,7 +101,7 @@ func (p *pool) obey(c command) (any, error) {
 	span := time.Duration(c.Milliseconds) * time.Millisecond
 	switch c.Do {
 	case "connect":
-		return p.connect(c.URL, c.PID, c.Clients)
+		return p.connect(c.URL, c.PID, c.Clients, time.Duration(c.Settle)*time.Millisecond)
 	case "storm":
 		return p.storm(c.URLs)
 	case "idle":

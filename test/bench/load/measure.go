@@ -19,6 +19,11 @@ type report struct {
 	PerMessage float64 `json:"us_per_message"`  // of the server
 	Own        float64 `json:"load_us_per_delivery"`
 
+	Beside map[string]float64 `json:"beside_us_per_message"` // of the other processes that were named
+
+	Events     map[string]int `json:"events"` // other than messages, meanwhile
+	Courtesies int            `json:"courtesies"`
+
 	Lost      int   `json:"lost"`
 	Twice     int   `json:"twice"`
 	Reordered int   `json:"reordered"`
@@ -70,16 +75,18 @@ func (h *hearing) forget(socket int) {
 func (p *pool) watch(h *hearing, o order, span time.Duration) (*report, error) {
 	time.Sleep(time.Duration(o.Warm) * time.Millisecond)
 	deliveries, messages := h.count()
-	from, err := p.instant()
+	told := p.events.sofar()
+	from, err := p.instant(o.Beside)
 	if err != nil {
 		return nil, err
 	}
 	time.Sleep(span)
-	to, err := p.instant()
+	to, err := p.instant(o.Beside)
 	if err != nil {
 		return nil, err
 	}
 	d, m := h.stop()
+	toldThen := p.events.sofar()
 	select {
 	case <-h.ended:
 	case <-time.After(drain):
@@ -90,6 +97,11 @@ func (p *pool) watch(h *hearing, o order, span time.Duration) (*report, error) {
 		Deliveries: deliveries, PerSecond: float64(deliveries) / to.at.Sub(from.at).Seconds(), Messages: messages,
 		CPU: per(to.server-from.server, deliveries), PerMessage: per(to.server-from.server, messages), Own: per(to.own-from.own, deliveries),
 		Lost: h.lost(), Dropped: p.dropped.Load(),
+	}
+	r.Events, r.Courtesies = since(told, toldThen)
+	r.Beside = map[string]float64{}
+	for name := range o.Beside {
+		r.Beside[name] = per(to.beside[name]-from.beside[name], messages)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()

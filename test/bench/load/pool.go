@@ -30,6 +30,7 @@ type pool struct {
 	book    atomic.Pointer[hearing]
 	dropped atomic.Int64 // connections that ended
 	pings   atomic.Int64
+	events  events
 	// storming is where sockets go whose connection ends; nil while none should.
 	storming atomic.Pointer[storm]
 	reader   sync.WaitGroup
@@ -68,13 +69,19 @@ type connectReport struct {
 	Connected int     `json:"connected"`
 	Again     int     `json:"again"` // attempts after the first that failed
 	Seconds   float64 `json:"seconds"`
-	CPU       float64 `json:"us_per_connect"` // of the server
+	CPU       float64 `json:"us_per_connect"` // of the server, until it had settled
 	Before    int     `json:"rss_before"`
+	After     int     `json:"rss"`
 	P99       float64 `json:"p99_ms"`
+
+	Events     map[string]int `json:"events"` // until it had settled
+	Courtesies int            `json:"courtesies"`
 }
 
-// connect adds sockets. It fails unless all of them come up.
-func (p *pool) connect(server string, pid int, clients []client) (*connectReport, error) {
+// connect adds sockets. It fails unless all of them come up. What connecting
+// costs the server counts until it has had a time to settle: what it puts off is
+// not free.
+func (p *pool) connect(server string, pid int, clients []client, settle time.Duration) (*connectReport, error) {
 	if err := p.aim(server, pid); err != nil {
 		return nil, err
 	}
@@ -99,7 +106,7 @@ func (p *pool) connect(server string, pid int, clients []client) (*connectReport
 	if report.Before, err = memoryOf(pid); err != nil {
 		return nil, err
 	}
-	from, err := p.instant()
+	from, err := p.instant(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -107,26 +114,34 @@ func (p *pool) connect(server string, pid int, clients []client) (*connectReport
 	if report.Again, err = p.dial(address, &taken); err != nil {
 		return nil, err
 	}
-	to, err := p.instant()
+	report.Seconds = time.Since(from.at).Seconds()
+	time.Sleep(settle)
+	to, err := p.instant(nil)
 	if err != nil {
 		return nil, err
 	}
-	report.Seconds = to.at.Sub(from.at).Seconds()
 	report.CPU = per(to.server-from.server, len(clients))
 	report.P99 = taken.quantile(0.99)
-	return report, nil
+	report.Events, report.Courtesies = since(nil, p.events.sofar())
+	report.After, err = memoryOf(pid)
+	return report, err
 }
 
-func (p *pool) aim(server string, pid int) error {
+func (p *pool) aim(server string, pid int) (err error) {
+	p.pid = pid
+	p.host, err = hostOf(server)
+	return err
+}
+
+func hostOf(server string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if u.Scheme != "http" || u.Port() == "" {
-		return fmt.Errorf("want http://HOST:PORT, have %q", server)
+		return "", fmt.Errorf("want http://HOST:PORT, have %q", server)
 	}
-	p.host, p.pid = u.Host, pid
-	return nil
+	return u.Host, nil
 }
 
 // attempts is how often a socket is tried: a server may turn some of a rush away.
@@ -186,12 +201,12 @@ type idleReport struct {
 // idle sends nothing for a time and answers pings.
 func (p *pool) idle(span time.Duration) (*idleReport, error) {
 	pings := p.pings.Load()
-	from, err := p.instant()
+	from, err := p.instant(nil)
 	if err != nil {
 		return nil, err
 	}
 	time.Sleep(span)
-	to, err := p.instant()
+	to, err := p.instant(nil)
 	if err != nil {
 		return nil, err
 	}

@@ -214,16 +214,20 @@ var (
 	pong       = clientFrame("3")
 	newMessage = []byte(`42["new_message",`)
 	offsetOf   = []byte(`42["parley:offset","`)
+	event      = []byte(`42["`)
 	connected  = []byte("40")
 	pidIn      = []byte(`"pid":"`)
 	refused    = []byte("44")
 )
 
-// packet takes an Engine.IO packet. Events other than new_message pass.
+// packet takes an Engine.IO packet. Of events other than new_message it is
+// counted that they came.
 func (s *socket) packet(b []byte) error {
 	switch {
 	case bytes.HasPrefix(b, newMessage):
 		s.heard(b[len(newMessage):])
+	case bytes.HasPrefix(b, event):
+		s.event(b)
 	case len(b) == 0, b[0] == '1', bytes.HasPrefix(b, []byte("41")), bytes.HasPrefix(b, refused):
 		return fmt.Errorf("the server said %q", b)
 	case b[0] == '0':
@@ -231,14 +235,19 @@ func (s *socket) packet(b []byte) error {
 	case b[0] == '2':
 		s.pool.pings.Add(1)
 		return s.write(pong)
-	case bytes.HasPrefix(b, offsetOf):
-		s.offset = textAfter(b, offsetOf)
 	case bytes.HasPrefix(b, connected) && !s.joined:
 		s.pid = textAfter(b, pidIn)
 		s.joined = true
 		s.ready <- nil
 	}
 	return nil
+}
+
+func (s *socket) event(b []byte) {
+	s.pool.events.add(b[len(event):])
+	if bytes.HasPrefix(b, offsetOf) {
+		s.offset = textAfter(b, offsetOf)
+	}
 }
 
 // credentials are the auth of CONNECT: with where it was, of one that comes back.

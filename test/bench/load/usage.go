@@ -57,11 +57,18 @@ func cpuOfSelf() (time.Duration, error) {
 type instant struct {
 	at          time.Time
 	server, own time.Duration
+	beside      map[string]time.Duration // of other processes, by name
 }
 
-func (p *pool) instant() (i instant, err error) {
+func (p *pool) instant(beside map[string]int) (i instant, err error) {
 	if i.server, err = cpuOf(p.pid); err != nil {
 		return i, err
+	}
+	i.beside = make(map[string]time.Duration, len(beside))
+	for name, pid := range beside {
+		if i.beside[name], err = cpuOf(pid); err != nil {
+			return i, err
+		}
 	}
 	i.own, err = cpuOfSelf()
 	i.at = time.Now()
