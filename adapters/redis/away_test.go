@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,6 +59,56 @@ func TestAuditFindsLostSocket(t *testing.T) {
 	}
 	await(t, "the sets to be right", func() bool { return slices.Equal(members(t, client, "u"), []string{"s1", "s2"}) })
 	await(t, "both to be told", func() bool { r, _, s := a.told.counts(); return r == 1 && s == 1 })
+}
+
+// What is there is looked at and not written: idle sockets are most of what a
+// large Redis is asked about.
+func TestAuditWritesNothingThatIsThere(t *testing.T) {
+	t.Parallel()
+	client := open(t, startServer(t).url())
+	ctx := context.Background()
+	a := newPod(t, client, "a")
+	a.mustAdd(t, "u", "s1", "s2")
+	a.mustAdd(t, "v", "s3")
+	calls := func() map[string]string {
+		t.Helper()
+		stats, err := client.Info(ctx, "commandstats").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := map[string]string{}
+		for line := range strings.Lines(stats) {
+			name, rest, _ := strings.Cut(line, ":calls=")
+			n[strings.TrimPrefix(name, "cmdstat_")], _, _ = strings.Cut(rest, ",")
+		}
+		return n
+	}
+	before := calls()
+	if err := a.restore(ctx); err != nil {
+		t.Fatal(err)
+	}
+	after := calls()
+	for _, writes := range []string{"eval", "sadd", "hset"} {
+		if before[writes] != after[writes] {
+			t.Errorf("%s: %s calls, %s before the audit", writes, after[writes], before[writes])
+		}
+	}
+	if looks := after["sismember"]; looks != "3" {
+		t.Errorf("%q sockets were looked for, of three", looks)
+	}
+	// Out of the pod's hash alone nobody would clean up after it.
+	if err := client.HDel(ctx, "parley:pod:a:sockets", "s3").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.restore(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if user := client.HGet(ctx, "parley:pod:a:sockets", "s3").Val(); user != "v" {
+		t.Errorf("the pod's hash has %q for the socket", user)
+	}
+	if _, _, restored := a.told.counts(); restored != 0 {
+		t.Errorf("%d were told of that had not been away", restored)
+	}
 }
 
 // Redis is killed and starts again, empty. Removals meanwhile are done and told

@@ -72,37 +72,51 @@ func (p *Presence) restore(ctx context.Context) error {
 	return nil
 }
 
-// putBack writes entries whose locks are held; changed are those that have to be
-// told of. It looks first and remembers: where the answer to the writing gets
-// lost, the next audit finds the socket in its set and could not know that it
-// was not.
+// putBack writes those of the entries, whose locks are held, that Redis lacks;
+// changed are those that have to be told of. It looks first, because nearly all
+// are there, and remembers: where the answer to the writing gets lost, the next
+// audit finds the socket in its set and could not know that it was not.
 func (p *Presence) putBack(ctx context.Context, held []*entry) ([]counted, error) {
 	in := make([]*driver.BoolCmd, len(held))
-	keys := make([]typed, len(held))
+	keys := []typed{{socketsKey(p.pod), aHash}}
+	fields := make([]string, len(held))
 	for i, e := range held {
-		keys[i] = typed{userKey(e.user), aSet}
+		keys = append(keys, typed{userKey(e.user), aSet})
+		fields[i] = string(e.socket)
 	}
+	var noted *driver.SliceCmd
 	if err := p.sound(ctx, "restore", func() error {
 		_, err := p.client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
 			for i, e := range held {
 				in[i] = pipe.SIsMember(ctx, userKey(e.user), string(e.socket))
 			}
+			noted = pipe.HMGet(ctx, socketsKey(p.pod), fields...)
 			return nil
 		})
 		return err
 	}, keys...); err != nil {
 		return nil, err
 	}
+	var lacking []*entry
+	var at []int
 	for i, e := range held {
 		e.missing = e.missing || !in[i].Val()
+		if e.missing || noted.Val()[i] != any(string(e.user)) {
+			lacking, at = append(lacking, e), append(at, i)
+		}
 	}
-	results, err := p.write(ctx, "restore", held)
+	results := make([]counted, len(held))
+	if len(lacking) == 0 {
+		return results, nil
+	}
+	written, err := p.write(ctx, "restore", lacking)
 	if err != nil {
 		return nil, err
 	}
-	for i, e := range held {
-		results[i].changed = results[i].changed || e.missing
+	for n, e := range lacking {
+		written[n].changed = written[n].changed || e.missing
 		e.missing = false
+		results[at[n]] = written[n]
 	}
 	return results, nil
 }
