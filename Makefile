@@ -1,6 +1,6 @@
 # Parley: two commands do everything, `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench sim setup unit fuzz e2e
+.PHONY: help run build test lint fmt bench scaling sim setup unit fuzz e2e
 
 GOLANGCI  := v2.15.0
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -48,3 +48,6 @@ sim: ## Let histories happen in which things break: SEEDS=50 FIRST=1 KINDS='redi
 
 bench: setup ## Measure beside Node, uWebSockets.js, the stock Go library and the raw floor
 	@./scripts/bench.sh
+
+scaling: setup ## Count what pods ask of Redis and MongoDB, and calculate docs/SCALING.md
+	@./scripts/scaling.sh

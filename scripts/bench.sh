@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measures Parley and its engine beside others in one run: the ratios count, not
-# the numbers. Prints a table; a full run also puts it into docs/BENCHMARKS.md.
+# the numbers. Prints a table; a full run also puts it into docs/BENCHMARKS.md,
+# and what follows from it into docs/SCALING.md.
 # BENCH_ONLY and its like (test/bench/README.md) measure a part of it.
 set -euo pipefail
 cd "$(dirname "$0")/.."

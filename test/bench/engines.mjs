@@ -1,7 +1,7 @@
 // The measures of Socket.IO servers with nothing around them.
 import { connecting, count, down, noteWrong, results, rounds, say, number } from './measures.mjs';
 import { engineClients, engineRooms, engines, startEngine } from './servers.mjs';
-import { among, ENGINE_ROOMS, PACE, SOCKETS, SPAN, UNDER_WAY, WARM } from './settings.mjs';
+import { among, ENGINE_ROOMS, IDLE, PACE, SOCKETS, SPAN, UNDER_WAY, WARM } from './settings.mjs';
 
 const SIZES = ENGINE_ROOMS;
 
@@ -33,7 +33,7 @@ async function paced(running, size) {
 
 export async function measureEngines(dir) {
   const clients = engineClients(SOCKETS, SIZES);
-  const running = await connecting('engine', among(engines), (kind) => startEngine(kind, dir), () => clients);
+  const running = await connecting('engine', among(engines), (kind) => startEngine(kind, dir), () => clients, SOCKETS, { idling: IDLE });
   for (const size of SIZES) await saturated(running, size, 200);
   for (const bytes of [1024, 4096]) await saturated(running, SIZES[1] ?? SIZES[0], bytes);
   for (const size of SIZES.slice(1)) await paced(running, size);

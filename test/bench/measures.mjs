@@ -1,6 +1,6 @@
 // What all measures are made with: servers that take turns, and the notes of what they did.
 import { Results } from './report.mjs';
-import { IDLE, ROUNDS, SETTLE } from './settings.mjs';
+import { ROUNDS, SETTLE } from './settings.mjs';
 
 export const results = new Results();
 
@@ -42,7 +42,7 @@ export async function up(kinds, start, clients, settle = 0) {
   for (const kind of kinds) {
     const server = await start(kind);
     all.add(server);
-    server.connected = await server.connect(clients(kind), settle);
+    server.connected = await server.connect(clients(kind), { settle });
     if (server.connected.again) say(`${kind}: ${server.connected.again} connections only at another attempt`);
     running.push(server);
   }
@@ -61,8 +61,8 @@ export const endAll = () => Promise.all([...all].map((s) => s.kill()));
 export const idle = (servers, ms) => Promise.all(servers.map((s) => s.ask({ do: 'idle', ms })));
 export const kib = (n) => n / 1024;
 
-// What connecting costs, with what it leaves to be done for `settle`; what holding the sockets costs where `held` says so.
-export async function connecting(group, kinds, start, clients, { where = '', settle = 0, held = true } = {}) {
+// What connecting n sockets costs, with what it leaves to be done for `settle`; what memory the sockets take; and what CPU, idle for so long.
+export async function connecting(group, kinds, start, clients, n, { where = '', settle = 0, memory = true, idling = 0 } = {}) {
   let running = [];
   for (let round = 0; round < ROUNDS; round++) {
     await down(running);
@@ -74,13 +74,12 @@ export async function connecting(group, kinds, start, clients, { where = '', set
       results.note(`${group}: connects/s${where}`, s.kind, c.connected / c.seconds);
       results.note(`${group}: connects that took another attempt${where}`, s.kind, c.again);
       if (settle) results.note(`${group}: courtesy events a connect${where}`, s.kind, c.courtesies / c.connected);
-      if (held) results.note(`${group}: KiB a socket, ${number(c.connected)} idle`, s.kind, kib((settled[i].rss - c.rss_before) / c.connected));
+      if (memory) results.note(`${group}: KiB a socket, ${number(n)} idle`, s.kind, kib((settled[i].rss - c.rss_before) / n));
     });
     say(`${group}: connected${where}, round ${round + 1}`);
   }
-  if (held) {
-    const of = number(running[0]?.connected.connected ?? 0);
-    (await idle(running, IDLE)).forEach((r, i) => results.note(`${group}: ms CPU a second, ${of} idle`, running[i].kind, r.cpu_ms_per_s));
+  if (idling) {
+    (await idle(running, idling)).forEach((r, i) => results.note(`${group}: ms CPU a second, ${number(n)} idle`, running[i].kind, r.cpu_ms_per_s));
   }
   return running;
 }

@@ -71,10 +71,14 @@ export function machine() {
 
 export const busy = () => loadavg().map((n) => n.toFixed(1)).join(' ');
 
-const marks = ['<!-- measured: what is below is written by make bench -->', '<!-- measured, end -->'];
+const between = {
+  measured: ['<!-- measured: what is below is written by make bench -->', '<!-- measured, end -->'],
+  counted: ['<!-- counted: what is below is written by make scaling -->', '<!-- counted, end -->'],
+};
 
-// Puts text between the marks of a document.
-export function write(file, text) {
+// Puts text between two marks of a document.
+export function write(file, text, what = 'measured') {
+  const marks = between[what];
   const doc = readFileSync(file, 'utf8');
   const [from, to] = marks.map((m) => doc.indexOf(m));
   if (from < 0 || to < from) throw new Error(`${file} has not the lines ${marks.join(' and ')}`);

@@ -29,7 +29,7 @@ export class Load {
 }
 
 // A server that is running, with its sockets.
-class Server {
+export class Server {
   constructor(kind, dir, program, url, more = []) {
     Object.assign(this, { kind, program, url, more, load: new Load(kind, dir) });
   }
@@ -37,7 +37,7 @@ class Server {
   ask(command) { return this.load.ask(command); }
 
   // The figures of connecting all of them.
-  connect(clients, settle = 0) { return this.ask({ do: 'connect', url: this.url, pid: this.program.pid, clients, settle }); }
+  connect(clients, more = {}) { return this.ask({ do: 'connect', url: this.url, pid: this.program.pid, clients, ...more }); }
 
   // Nobody is told goodbye: thousands of them at once are not what is measured.
   async kill() { await Promise.all([this.program, this.load.program, ...this.more].map((p) => p.kill())); }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -64,11 +65,52 @@ func TestWhatConnectingPutsOffCounts(t *testing.T) {
 	}
 	defer p.close()
 	began := time.Now()
-	r, err := p.connect("http://127.0.0.1:1", os.Getpid(), nil, 50*time.Millisecond)
+	r, err := p.connect("http://127.0.0.1:1", os.Getpid(), nil, 0, 50*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if d := time.Since(began); d < 50*time.Millisecond || r.Seconds > .04 || r.After == 0 {
 		t.Errorf("it took %v, of which %v s are told as connecting: %+v", d, r.Seconds, r)
+	}
+}
+
+func TestLeavingIsNoLoss(t *testing.T) {
+	p, err := newPool()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	var near, far [2]int
+	for i := range near {
+		pair, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near[i], far[i] = pair[0], pair[1]
+		defer func() { _ = syscall.Close(far[i]) }()
+		p.sockets = append(p.sockets, &socket{pool: p, index: i, fd: near[i], upgraded: true, joined: true})
+		event := syscall.EpollEvent{Events: syscall.EPOLLIN | syscall.EPOLLRDHUP, Fd: int32(i)}
+		if err := syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, near[i], &event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.reader.Go(p.read)
+	began := time.Now()
+	if r := p.leave(60 * time.Millisecond); r.Left != 2 || time.Since(began) < 60*time.Millisecond {
+		t.Errorf("%d left in %v", r.Left, time.Since(began))
+	}
+	for i := range far {
+		if n, err := syscall.Read(far[i], make([]byte, 1)); n != 0 || err != nil {
+			t.Errorf("socket %d is still open: %d, %v", i, n, err)
+		}
+	}
+	for deadline := time.Now().Add(10 * time.Second); !p.sockets[1].gone.Load(); {
+		if time.Now().After(deadline) {
+			t.Fatal("the reader has not noticed")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if n := p.dropped.Load(); n != 0 {
+		t.Errorf("%d count as dropped by the server", n)
 	}
 }

@@ -26,12 +26,13 @@ type command struct {
 	URL     string   `json:"url"`
 	PID     int      `json:"pid"`
 	Clients []client `json:"clients"`
-	Settle  int      `json:"settle"` // milliseconds after it, which count as well
+	Settle  int      `json:"settle"`  // milliseconds after it, which count as well
+	AtOnce  int      `json:"at_once"` // sockets that are being set up; 64
 
 	// storm
 	URLs []string `json:"urls"`
 
-	// idle, emit, fanout
+	// idle, emit, fanout, leave
 	Milliseconds int `json:"ms"`
 
 	// emit, fanout
@@ -101,9 +102,11 @@ func (p *pool) obey(c command) (any, error) {
 	span := time.Duration(c.Milliseconds) * time.Millisecond
 	switch c.Do {
 	case "connect":
-		return p.connect(c.URL, c.PID, c.Clients, time.Duration(c.Settle)*time.Millisecond)
+		return p.connect(c.URL, c.PID, c.Clients, max(c.AtOnce, 0), time.Duration(c.Settle)*time.Millisecond)
 	case "storm":
 		return p.storm(c.URLs)
+	case "leave":
+		return p.leave(span), nil
 	case "idle":
 		return p.idle(span)
 	case "emit":

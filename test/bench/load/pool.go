@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// dialers is how many sockets are being set up at once.
+// dialers is how many sockets are being set up at once, where nothing else is said.
 const dialers = 64
 
 // tooLong is how long a socket may take to be connected before it is tried again.
@@ -81,7 +81,7 @@ type connectReport struct {
 // connect adds sockets. It fails unless all of them come up. What connecting
 // costs the server counts until it has had a time to settle: what it puts off is
 // not free.
-func (p *pool) connect(server string, pid int, clients []client, settle time.Duration) (*connectReport, error) {
+func (p *pool) connect(server string, pid int, clients []client, atOnce int, settle time.Duration) (*connectReport, error) {
 	if err := p.aim(server, pid); err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (p *pool) connect(server string, pid int, clients []client, settle time.Dur
 		return nil, err
 	}
 	var taken histogram
-	if report.Again, err = p.dial(address, &taken); err != nil {
+	if report.Again, err = p.dial(address, atOnce, &taken); err != nil {
 		return nil, err
 	}
 	report.Seconds = time.Since(from.at).Seconds()
@@ -148,11 +148,14 @@ func hostOf(server string) (string, error) {
 const attempts = 3
 
 // dial connects every socket.
-func (p *pool) dial(address *net.TCPAddr, taken *histogram) (again int, err error) {
+func (p *pool) dial(address *net.TCPAddr, atOnce int, taken *histogram) (again int, err error) {
+	if atOnce == 0 {
+		atOnce = dialers
+	}
 	var mu sync.Mutex
 	var next atomic.Int64
 	var all sync.WaitGroup
-	for range dialers {
+	for range atOnce {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(p.sockets); i = int(next.Add(1)) - 1 {
 				start := now()
@@ -189,6 +192,21 @@ func (p *pool) read() {
 			p.sockets[e.Fd].readable(buffer)
 		}
 	}
+}
+
+type leaveReport struct {
+	Left int `json:"left"`
+}
+
+// leave closes the connections one after the other, as evenly as it can.
+func (p *pool) leave(span time.Duration) leaveReport {
+	start := now()
+	for i, s := range p.sockets {
+		s.leaving.Store(true)
+		_ = syscall.Shutdown(s.fd, syscall.SHUT_RDWR) // one that has gone already
+		time.Sleep(start + span*time.Duration(i+1)/time.Duration(len(p.sockets)) - now())
+	}
+	return leaveReport{Left: len(p.sockets)}
 }
 
 type idleReport struct {

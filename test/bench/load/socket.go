@@ -31,6 +31,7 @@ type socket struct {
 	parts    []byte // of a message that comes in several frames
 	joined   bool
 	gone     atomic.Bool // it was connected and is no more
+	leaving  atomic.Bool // as it was told to
 	ended    bool
 	ready    chan error // gets one value: that it is connected, or why not
 }
@@ -139,6 +140,10 @@ func (s *socket) readable(buffer []byte) {
 func (s *socket) end(why error) {
 	s.ended = true
 	_ = syscall.EpollCtl(s.pool.epoll, syscall.EPOLL_CTL_DEL, s.fd, nil)
+	if s.joined && s.leaving.Load() {
+		s.gone.Store(true)
+		return
+	}
 	if s.joined {
 		s.gone.Store(true)
 		s.pool.dropped.Add(1)
