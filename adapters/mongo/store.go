@@ -36,8 +36,9 @@ const (
 	// parallelReads bounds the queries one call has under way at once.
 	parallelReads = 8
 	// readTrips and writeTrips are how many round trips of what is gathered are
-	// under way at once: more, and each takes fewer with it.
-	readTrips, writeTrips = 2, 2
+	// under way at once: more, and each takes fewer with it; fewer, and a post to a
+	// slow database waits for those before it.
+	readTrips, writeTrips = 4, 4
 	// maxScans is of how many chats one query asks for the newest messages: where
 	// there are more, MongoDB reads all instead of merging what the index has in
 	// order (internalQueryMaxScansToExplode).

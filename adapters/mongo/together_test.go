@@ -22,7 +22,7 @@ type posts struct {
 }
 
 // ahead is how many requests go alone before others have to wait for them.
-const ahead = 2
+const ahead = 4
 
 func newPosts(t *testing.T, timeout time.Duration) *posts {
 	f, l := openOver(t, timeout)
