@@ -1,6 +1,7 @@
 package engineio
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -243,9 +244,9 @@ func TestShutdownLetsNobodyIn(t *testing.T) {
 }
 
 func leaksOf(s *Server) error {
-	s.crew.mu.Lock()
-	defer s.crew.mu.Unlock()
-	if s.crew.size != 0 {
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if s.crew.Wait(ended) != nil {
 		return errors.New("goroutines are left")
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"parley/adapters/crew"
 )
 
 // Server serves Engine.IO at whatever path it is mounted.
@@ -16,7 +18,7 @@ type Server struct {
 	handler  Handler
 	began    time.Time
 	registry registry
-	crew     crew
+	crew     crew.Crew
 	quit     chan struct{}
 	stop     sync.Once
 
@@ -45,7 +47,7 @@ func New(o Options, h Handler) (*Server, error) {
 	s.silences = s.times.list(opts.PingInterval+opts.PingTimeout, s.silenceOver)
 	s.upgrades = s.times.list(opts.UpgradeTimeout, s.upgradeOverdue)
 	s.closings = s.times.list(opts.CloseTimeout, s.closeOverdue)
-	s.crew.run(func() { s.times.run(s.quit) })
+	s.crew.Run(func() { s.times.run(s.quit) })
 	return s, nil
 }
 
@@ -90,7 +92,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.crew.wait(ctx)
+	return s.crew.Wait(ctx)
 }
 
 // Close aborts every session and waits until all goroutines of the server have
@@ -99,7 +101,7 @@ func (s *Server) Close() error {
 	s.registry.close()
 	s.abortAll()
 	s.stop.Do(func() { close(s.quit) })
-	return s.crew.wait(context.Background())
+	return s.crew.Wait(context.Background())
 }
 
 func (s *Server) abortAll() {

@@ -131,7 +131,7 @@ func (s *Session) endPolling(reason Reason, err error, v verdict) {
 		s.socket.interrupt() // its reader tells the Handler
 		return
 	}
-	s.server.crew.run(s.finish)
+	s.server.crew.Run(s.finish)
 }
 
 // finish tells the Handler that the session has ended. It waits until no write

@@ -48,7 +48,7 @@ func (s *Server) acceptWebSocket(w http.ResponseWriter, r *http.Request, q reque
 		return
 	}
 	socket.probe = &probe{}
-	s.crew.run(func() { socket.beginProbe(response) })
+	s.crew.Run(func() { socket.beginProbe(response) })
 }
 
 // readAhead is what net/http has read of the WebSocket already.
@@ -69,7 +69,7 @@ func (s *Session) openWebSocket(response []byte) {
 		_ = w.conn.Close()
 		return
 	}
-	defer s.server.crew.run(w.serve)
+	defer s.server.crew.Run(w.serve)
 	err := w.write(append(response, first.wire...), s.server.opts.IOTimeout)
 	if err == nil {
 		err = w.writesFreely()

@@ -28,7 +28,7 @@ func (s *Session) write() {
 		}
 		if len(q.out) > 0 {
 			q.stuck = true
-			s.server.crew.run(s.writeOn)
+			s.server.crew.Run(s.writeOn)
 			s.mu.Unlock()
 			return
 		}

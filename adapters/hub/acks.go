@@ -74,7 +74,7 @@ func (s *Server) askFor(p socketio.Packet, sel selection, volatile bool, timeout
 	if left.Add(int64(n)) == 0 {
 		return n
 	}
-	s.crew.run(func() {
+	s.crew.Run(func() {
 		timer := time.NewTimer(min(timeout, maxAskFor))
 		defer timer.Stop()
 		select {

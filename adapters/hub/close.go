@@ -47,7 +47,7 @@ func (s *Server) Close(ctx context.Context) error {
 	err := s.io.Close(ctx)
 	s.stopOnce.Do(func() { close(s.stop) })
 	s.end()
-	if werr := s.crew.wait(ctx); werr != nil {
+	if werr := s.crew.Wait(ctx); werr != nil {
 		err = errors.Join(err, fmt.Errorf("close: handlers still run: %w", werr))
 	}
 	// The bus goes last: departures are told to the other pods.

@@ -35,7 +35,7 @@ func (d *detained) begin(s *Server) {
 	}
 	over := make(chan struct{})
 	d.over = over
-	s.crew.run(func() {
+	s.crew.Run(func() {
 		patience := time.NewTimer(d.patience)
 		defer patience.Stop()
 		select {

@@ -173,7 +173,7 @@ func (s *Server) welcome(socket *socketio.Socket) {
 	}
 	s.index.mu.Unlock()
 	if g.later != nil {
-		s.crew.run(func() { s.complete(m, g) })
+		s.crew.Run(func() { s.complete(m, g) })
 	}
 	s.opts.Metrics.SocketOpened()
 	m.session.Flush()

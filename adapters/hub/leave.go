@@ -30,7 +30,7 @@ func (s *Server) depart(m *member, reason socketio.Reason) {
 		return
 	}
 	d := p.finish()
-	s.crew.run(func() {
+	s.crew.Run(func() {
 		s.leavers <- struct{}{}
 		defer func() { <-s.leavers }()
 		ctx, cancel := context.WithTimeout(context.Background(), leaveTimeout)

@@ -56,7 +56,7 @@ func (l *local) Rooms() []string { return l.s.index.roomNames() }
 
 func (l *local) ServerSideEmit(args []any, ack func(answer any)) {
 	if len(args) > 0 {
-		l.s.crew.run(func() { l.s.guard("ServerSideEmit", func() { l.s.nsp.ServerEvent(args, ack) }) })
+		l.s.crew.Run(func() { l.s.guard("ServerSideEmit", func() { l.s.nsp.ServerEvent(args, ack) }) })
 	}
 }
 
@@ -130,7 +130,7 @@ func (s *Server) disconnectLocal(sel selection, closeTransport bool) {
 	}
 	s.index.mu.Unlock()
 	if suspects := s.suspects(sel, probeRoom); len(suspects) > 0 {
-		s.crew.run(func() { s.probe(s.life, suspects) })
+		s.crew.Run(func() { s.probe(s.life, suspects) })
 	}
 	for _, m := range returned {
 		m.cut(cutReplaced)

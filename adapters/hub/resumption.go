@@ -25,7 +25,7 @@ func (r *resumption) ask(s *Server, since time.Time) {
 		return
 	}
 	r.running = true
-	s.crew.run(func() {
+	s.crew.Run(func() {
 		for since, ok := r.next(); ok; since, ok = r.next() {
 			s.detained.begin(s)
 			s.guard("OnResumed", func() { s.onResumed(s.life, since) })

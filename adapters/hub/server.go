@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"parley/adapters/cluster"
+	"parley/adapters/crew"
 	"parley/adapters/engineio"
 	"parley/adapters/socketio"
 	"parley/models"
@@ -34,7 +35,7 @@ type Server struct {
 	io      *socketio.Server
 	nsp     *socketio.Namespace
 	index   *index
-	crew    crew
+	crew    crew.Crew
 	leavers chan struct{}
 	places  *places
 	waiting atomic.Int64
@@ -151,7 +152,7 @@ func (s *Server) Start(ctx context.Context) error {
 		return fmt.Errorf("start the bus: %w", err)
 	}
 	close(s.heard)
-	s.crew.run(s.upkeep)
+	s.crew.Run(s.upkeep)
 	return nil
 }
 

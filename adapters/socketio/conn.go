@@ -106,7 +106,7 @@ func (c *conn) connect(name string, auth any) {
 	c.sockets = append(c.sockets, s)
 	c.mu.Unlock()
 	c.asks()
-	c.server.crew.run(s.letIn)
+	c.server.crew.Run(s.letIn)
 }
 
 // rest begins to wait for the client to ask for a namespace. Once one has let it

@@ -31,7 +31,7 @@ func (s *Socket) enqueue(j job, most, mostBytes int) bool {
 	q.bytes += j.size
 	if !q.working {
 		q.working = true
-		s.nsp.server.crew.run(s.work)
+		s.nsp.server.crew.Run(s.work)
 	}
 	return true
 }
@@ -72,7 +72,7 @@ func (s *Socket) inline(fn func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.jobs.working = len(s.jobs.list) > 0; s.jobs.working { // what fn gave to do
-		s.nsp.server.crew.run(s.work)
+		s.nsp.server.crew.Run(s.work)
 	}
 	return true
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"parley/adapters/crew"
 	"parley/adapters/engineio"
 )
 
@@ -78,7 +79,7 @@ type Server struct {
 	engine  *engineio.Server
 	life    context.Context // ends with Close
 	end     context.CancelFunc
-	crew    crew
+	crew    crew.Crew
 	joining deadlines
 
 	mu         sync.Mutex
@@ -145,7 +146,7 @@ func (s *Server) Close(ctx context.Context) error {
 	s.joining.stop()
 	err := s.engine.Shutdown(ctx)
 	s.end()
-	if werr := s.crew.wait(ctx); err == nil {
+	if werr := s.crew.Wait(ctx); err == nil {
 		err = werr
 	}
 	return err

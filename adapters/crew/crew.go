@@ -1,19 +1,23 @@
-package engineio
+// Package crew owns goroutines: it starts them, and waits for the last to end. It
+// refuses to know what they do, and to stop them.
+package crew
 
 import (
 	"context"
 	"sync"
 )
 
-// crew owns the goroutines of a Server. A WaitGroup does not do: goroutines are
-// started while somebody waits for the last to end.
-type crew struct {
+// Crew is the goroutines of one owner. A WaitGroup does not do: goroutines are
+// still started while somebody waits, because connections end then. The zero
+// value is ready.
+type Crew struct {
 	mu    sync.Mutex
 	size  int
 	empty chan struct{} // closed with the last, where somebody waits
 }
 
-func (c *crew) run(fn func()) {
+// Run calls fn on a goroutine of its own.
+func (c *Crew) Run(fn func()) {
 	c.mu.Lock()
 	c.size++
 	c.mu.Unlock()
@@ -23,7 +27,7 @@ func (c *crew) run(fn func()) {
 	}()
 }
 
-func (c *crew) leave() {
+func (c *Crew) leave() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.size--
@@ -33,8 +37,8 @@ func (c *crew) leave() {
 	}
 }
 
-// wait waits for the last to end.
-func (c *crew) wait(ctx context.Context) error {
+// Wait returns once the last has ended, or ctx has.
+func (c *Crew) Wait(ctx context.Context) error {
 	c.mu.Lock()
 	if c.size == 0 {
 		c.mu.Unlock()
