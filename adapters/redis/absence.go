@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"time"
 
+	driver "github.com/redis/go-redis/v9"
+
 	"parley/models"
 )
 
@@ -50,23 +52,23 @@ func (p *Presence) MarkAway(ctx context.Context, user models.UserID, by models.S
 		return models.Internal(err)
 	}
 	return p.sound(ctx, "mark_away", func() error {
-		return p.client.Eval(ctx, awayScript, []string{absenceKey(user)},
-			micros(absence.Since), string(seen), string(by), absenceFor.Milliseconds(), p.latest()).Err()
+		return p.trips.ride(ctx, absenceKey(user), func(pipe driver.Pipeliner) {
+			pipe.Eval(ctx, awayScript, []string{absenceKey(user)}, micros(absence.Since), string(seen), string(by), absenceFor.Milliseconds(), p.latest())
+		})
 	}, typed{absenceKey(user), aHash})
 }
 
 // Away returns the note on the user. One that cannot be read is none: the
 // database has another.
 func (p *Presence) Away(ctx context.Context, user models.UserID) (models.Absence, bool, error) {
-	var note map[string]string
-	err := p.sound(ctx, "away", func() (err error) {
-		note, err = p.client.HGetAll(ctx, absenceKey(user)).Result()
-		return err
+	var note *driver.MapStringStringCmd
+	err := p.sound(ctx, "away", func() error {
+		return p.trips.ride(ctx, absenceKey(user), func(pipe driver.Pipeliner) { note = pipe.HGetAll(ctx, absenceKey(user)) })
 	}, typed{absenceKey(user), aHash})
 	if err != nil {
 		return models.Absence{}, false, err
 	}
-	absence, noted := p.absenceOf(note)
+	absence, noted := p.absenceOf(note.Val())
 	return absence, noted, nil
 }
 
@@ -102,22 +104,27 @@ func (p *Presence) absenceOf(note map[string]string) (absence models.Absence, no
 // note ends after keep.
 func (p *Presence) MarkBack(ctx context.Context, user models.UserID, absence models.Absence, keep time.Duration) error {
 	if keep < time.Millisecond { // nobody shares it
-		return p.ask("mark_back", func() error { return p.client.Del(ctx, absenceKey(user)).Err() })
+		return p.ask("mark_back", func() error {
+			return p.trips.ride(ctx, absenceKey(user), func(pipe driver.Pipeliner) { pipe.Del(ctx, absenceKey(user)) })
+		})
 	}
 	seen, err := json.Marshal(absence.Seen)
 	if err != nil {
 		return models.Internal(err)
 	}
 	return p.sound(ctx, "mark_back", func() error {
-		return p.client.Eval(ctx, backScript, []string{absenceKey(user)},
-			micros(absence.Since), string(seen), micros(absence.Back), keep.Milliseconds(), p.latest()).Err()
+		return p.trips.ride(ctx, absenceKey(user), func(pipe driver.Pipeliner) {
+			pipe.Eval(ctx, backScript, []string{absenceKey(user)}, micros(absence.Since), string(seen), micros(absence.Back), keep.Milliseconds(), p.latest())
+		})
 	}, typed{absenceKey(user), aHash})
 }
 
 // ForgetAway drops the note after keep if it is still the one made on behalf of by.
 func (p *Presence) ForgetAway(ctx context.Context, user models.UserID, by models.SocketID, keep time.Duration) error {
 	return p.sound(ctx, "forget_away", func() error {
-		return p.client.Eval(ctx, forgetScript, []string{absenceKey(user)}, string(by), keep.Milliseconds()).Err()
+		return p.trips.ride(ctx, absenceKey(user), func(pipe driver.Pipeliner) {
+			pipe.Eval(ctx, forgetScript, []string{absenceKey(user)}, string(by), keep.Milliseconds())
+		})
 	}, typed{absenceKey(user), aHash})
 }
 

@@ -43,10 +43,10 @@ func (p *Presence) Add(ctx context.Context, user models.UserID, socket models.So
 	}
 	var note *driver.MapStringStringCmd
 	var left *driver.SliceCmd
-	results, err := p.write(ctx, "add", []*entry{e}, func(pipe driver.Pipeliner) {
+	results, err := p.write(ctx, "add", []*entry{e}, step{absenceKey(user), func(pipe driver.Pipeliner) {
 		note = pipe.HGetAll(ctx, absenceKey(user))
 		left = pipe.MGet(ctx, p.leftKey(user)) // nobody changes it from the moment it is in
-	})
+	}})
 	arrival := models.Arrival{}
 	if err == nil {
 		arrival.Others = results[0].count
@@ -79,9 +79,9 @@ func (p *Presence) beside(ctx context.Context, user models.UserID, socket models
 // write notes the sockets in the pod's hash and then adds them to their sets,
 // in this order: a pod that dies in between leaves notes, not ghosts. It is seen
 // to that the pod is known, too: a Redis that lost its data has forgotten it, and
-// who dies before its next refresh must be found. What also asks for is looked up
+// who dies before its next refresh must be found. What also says is done
 // right behind.
-func (p *Presence) write(ctx context.Context, op string, entries []*entry, also ...func(driver.Pipeliner)) ([]counted, error) {
+func (p *Presence) write(ctx context.Context, op string, entries []*entry, also ...step) ([]counted, error) {
 	fields := make([]any, 0, 2*len(entries))
 	for _, e := range entries {
 		fields = append(fields, string(e.socket), string(e.user))
@@ -96,30 +96,18 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 		}
 	}
 	err := p.sound(ctx, op, func() error {
-		pipe := p.client.Pipeline()
-		lease = pipe.SetNX(ctx, leaseKey(p.pod), stopgap, p.ttl/leasePart)
-		pipe.HSet(ctx, socketsKey(p.pod), fields...)
-		if p.clustered { // where one pipeline is several connections, it has no order
-			if _, err := pipe.Exec(ctx); err != nil {
-				return err
-			}
-			pipe = p.client.Pipeline()
-		}
-		pipe.ZAddNX(ctx, podsKey, driver.Z{Score: float64(p.now().UnixMilli()), Member: p.pod})
-		for i, e := range entries {
-			commands[i] = pipe.Eval(ctx, addScript, []string{userKey(e.user)}, string(e.socket), maxBeside)
-		}
-		if p.clustered && len(also) > 0 { // right behind has to be right behind
-			if _, err := pipe.Exec(ctx); err != nil {
-				return err
-			}
-			pipe = p.client.Pipeline()
-		}
-		for _, ask := range also {
-			ask(pipe)
-		}
-		_, err := pipe.Exec(ctx)
-		return err
+		return p.inOrder(ctx, append([]step{
+			{socketsKey(p.pod), func(pipe driver.Pipeliner) {
+				lease = pipe.SetNX(ctx, leaseKey(p.pod), stopgap, p.ttl/leasePart)
+				pipe.HSet(ctx, socketsKey(p.pod), fields...)
+			}},
+			{userKey(entries[0].user), func(pipe driver.Pipeliner) {
+				pipe.ZAddNX(ctx, podsKey, driver.Z{Score: float64(p.now().UnixMilli()), Member: p.pod})
+				for i, e := range entries {
+					commands[i] = pipe.Eval(ctx, addScript, []string{userKey(e.user)}, string(e.socket), maxBeside)
+				}
+			}},
+		}, also...)...)
 	}, keys...)
 	if err != nil {
 		return nil, err

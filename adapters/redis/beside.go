@@ -36,7 +36,7 @@ func (p *Presence) oursOf(ctx context.Context, user models.UserID, members []str
 	}
 	var ours map[string]bool
 	err := p.ask("ours", func() (err error) {
-		ours, err = booked(ctx, p.client, strangers)
+		ours, err = p.trips.booked(ctx, strangers)
 		return err
 	})
 	if err != nil {
@@ -54,34 +54,43 @@ func (p *Presence) oursOf(ctx context.Context, user models.UserID, members []str
 	return len(members) - len(strangers), nil
 }
 
-func (p *Presence) members(ctx context.Context, op string, user models.UserID) (members []string, err error) {
-	err = p.sound(ctx, op, func() (err error) {
-		members, err = p.client.SMembers(ctx, userKey(user)).Result()
-		return err
+func (p *Presence) members(ctx context.Context, op string, user models.UserID) ([]string, error) {
+	var members *driver.StringSliceCmd
+	err := p.sound(ctx, op, func() error {
+		return p.trips.ride(ctx, userKey(user), func(pipe driver.Pipeliner) { members = pipe.SMembers(ctx, userKey(user)) })
 	}, typed{userKey(user), aSet})
-	return members, err
+	if err != nil {
+		return nil, err
+	}
+	return members.Val(), nil
+}
+
+// booked is for who asks seldom and about many.
+func booked(ctx context.Context, client driver.UniversalClient, sockets []string) (map[string]bool, error) {
+	return newTrips(client).booked(ctx, sockets)
 }
 
 // booked says which of the sockets are in a Parley pod's books. A socket is
 // noted there before it is in its set, and until after it is out of it.
-func booked(ctx context.Context, client driver.UniversalClient, sockets []string) (map[string]bool, error) {
+func (t *trips) booked(ctx context.Context, sockets []string) (map[string]bool, error) {
 	ours := map[string]bool{}
 	if len(sockets) == 0 {
 		return ours, nil
 	}
-	pods, err := client.ZRange(ctx, podsKey, 0, -1).Result()
+	var list *driver.StringSliceCmd
+	err := t.ride(ctx, podsKey, func(pipe driver.Pipeliner) { list = pipe.ZRange(ctx, podsKey, 0, -1) })
 	if err != nil && !isWrongType(err) { // its pods will put it right
 		return nil, models.Unavailable("Redis", err)
 	}
+	pods := list.Val()
 	if len(pods) == 0 {
 		return ours, nil
 	}
 	books := make([]*driver.SliceCmd, len(pods))
-	_, err = client.Pipelined(ctx, func(pipe driver.Pipeliner) error {
+	err = t.ride(ctx, podsKey, func(pipe driver.Pipeliner) {
 		for i, pod := range pods {
 			books[i] = pipe.HMGet(ctx, socketsKey(pod), sockets...)
 		}
-		return nil
 	})
 	if err != nil && !isWrongType(err) {
 		return nil, models.Unavailable("Redis", err)

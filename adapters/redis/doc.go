@@ -3,7 +3,8 @@
 //
 // It owns the keys user:<id>:sockets and parley:… and touches no others. Every
 // command and script names one key, or two that a hash tag keeps in one slot, so
-// all of it works on Redis Cluster.
+// all of it works on Redis Cluster. What many ask at the same time goes in one
+// round trip (trips.go).
 // It refuses to decide what a departure means: it counts, and tells its caller.
 package redis
 

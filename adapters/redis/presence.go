@@ -27,9 +27,10 @@ const (
 
 const (
 	defaultTTL = 30 * time.Second
-	// A batch is one round trip; workers bound how many departures are told at once.
+	// A batch is one round trip; workers bound how many departures are told at once:
+	// a batch, because those told together share the round trips of that.
 	batchSize = 200
-	workers   = 16
+	workers   = batchSize
 	// maxLeaving bounds the removals that wait for Redis. Beyond it a socket is
 	// forgotten here and found again in the pod's own hash by the next audit.
 	maxLeaving = 65536
@@ -111,6 +112,7 @@ type Presence struct {
 	callbacks Callbacks
 	sockets   *registry
 	notices   *notices
+	trips     *trips
 
 	grace   time.Duration
 	dues    dues
@@ -150,7 +152,7 @@ func NewPresence(o PresenceOptions) (*Presence, error) {
 	}
 	p := &Presence{
 		client: o.Client, pod: o.PodID, ttl: o.TTL, now: o.Now, callbacks: o.Callbacks,
-		sockets: newRegistry(), notices: newNotices(o.Client), grace: o.Grace, dues: dues{sooner: make(chan struct{}, 1)}, overdue: make(chan struct{}, 1),
+		sockets: newRegistry(), notices: newNotices(o.Client), trips: newTrips(o.Client), grace: o.Grace, dues: dues{sooner: make(chan struct{}, 1)}, overdue: make(chan struct{}, 1),
 		kicks: make(chan struct{}, 1), work: make(chan struct{}, 1),
 	}
 	_, p.clustered = o.Client.(*driver.ClusterClient)

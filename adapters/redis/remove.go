@@ -47,28 +47,24 @@ func (p *Presence) erase(ctx context.Context, op string, entries []*entry) ([]co
 	fields := make([]string, len(entries))
 	commands := make([]*driver.Cmd, len(entries))
 	keys := []typed{{socketsKey(p.pod), aHash}}
-	for _, e := range entries {
+	for i, e := range entries {
+		fields[i] = string(e.socket)
 		_, kinds := p.leftKeys(e.user)
 		keys = append(keys, kinds...)
 	}
 	err := p.sound(ctx, op, func() error {
-		pipe := p.client.Pipeline()
-		for i, e := range entries {
-			fields[i] = string(e.socket)
-			commands[i] = p.takeOut(ctx, pipe, e)
-		}
-		if p.clustered {
-			if _, err := pipe.Exec(ctx); err != nil {
-				return err
-			}
-			pipe = p.client.Pipeline()
-		}
-		for _, e := range entries {
-			p.toLook(ctx, pipe, e)
-		}
-		pipe.HDel(ctx, socketsKey(p.pod), fields...)
-		_, err := pipe.Exec(ctx)
-		return err
+		return p.inOrder(ctx,
+			step{userKey(entries[0].user), func(pipe driver.Pipeliner) {
+				for i, e := range entries {
+					commands[i] = p.takeOut(ctx, pipe, e)
+				}
+			}},
+			step{socketsKey(p.pod), func(pipe driver.Pipeliner) {
+				for _, e := range entries {
+					p.toLook(ctx, pipe, e)
+				}
+				pipe.HDel(ctx, socketsKey(p.pod), fields...)
+			}})
 	}, keys...)
 	if err != nil {
 		return nil, err
@@ -79,10 +75,9 @@ func (p *Presence) erase(ctx context.Context, op string, entries []*entry) ([]co
 // wasReaped says whether another pod took this one for dead: then it was that
 // pod that told of the departures.
 func (p *Presence) wasReaped(ctx context.Context) (bool, error) {
-	var n int64
-	err := p.ask("reaped", func() (err error) {
-		n, err = p.client.Exists(ctx, reapedKey(p.pod)).Result()
-		return err
+	var n *driver.IntCmd
+	err := p.ask("reaped", func() error {
+		return p.trips.ride(ctx, reapedKey(p.pod), func(pipe driver.Pipeliner) { n = pipe.Exists(ctx, reapedKey(p.pod)) })
 	})
-	return n > 0, err
+	return err == nil && n.Val() > 0, err
 }

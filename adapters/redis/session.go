@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	driver "github.com/redis/go-redis/v9"
@@ -57,7 +56,9 @@ func (p *Presence) KeepSession(ctx context.Context, id models.SessionID, s model
 		return models.Internal(err)
 	}
 	return p.ask("keep_session", func() error {
-		return p.client.Eval(ctx, keepSessionScript, []string{sessionKey(id)}, value, max(1, keep.Milliseconds())).Err()
+		return p.trips.ride(ctx, sessionKey(id), func(pipe driver.Pipeliner) {
+			pipe.Eval(ctx, keepSessionScript, []string{sessionKey(id)}, value, max(1, keep.Milliseconds()))
+		})
 	})
 }
 
@@ -86,16 +87,16 @@ func (p *Presence) AwaitSession(ctx context.Context, id models.SessionID, patien
 
 // TakeSession returns what is remembered, and forgets it.
 func (p *Presence) TakeSession(ctx context.Context, id models.SessionID) (models.Session, bool, error) {
-	var value string
-	err := p.sound(ctx, "take_session", func() (err error) {
-		value, err = p.client.Eval(ctx, takeSessionScript, []string{sessionKey(id)}).Text()
-		if errors.Is(err, driver.Nil) {
-			return nil
-		}
-		return err
+	var kept *driver.Cmd
+	err := p.sound(ctx, "take_session", func() error {
+		return p.trips.ride(ctx, sessionKey(id), func(pipe driver.Pipeliner) { kept = pipe.Eval(ctx, takeSessionScript, []string{sessionKey(id)}) })
 	}, typed{sessionKey(id), aString})
-	if err != nil || value == "" {
+	if err != nil {
 		return models.Session{}, false, err
+	}
+	value, _ := kept.Val().(string)
+	if value == "" {
+		return models.Session{}, false, nil
 	}
 	var n note
 	if err := json.Unmarshal([]byte(value), &n); err != nil || len(n.Sent) != len(n.Steps) {

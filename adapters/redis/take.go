@@ -50,16 +50,18 @@ func (p *Presence) take(ctx context.Context, e *entry, unsure bool) (v verdict, 
 	if key := takenKey(e.user, e.socket); key != "" {
 		keys, kinds = append(keys, key), append(kinds, typed{key, aString})
 	}
-	var answer []any
-	err = p.sound(ctx, "reap", func() (err error) {
+	var took *driver.Cmd
+	err = p.sound(ctx, "reap", func() error {
 		bounded, cancel := p.opTimeout(ctx)
 		defer cancel()
-		answer, err = p.client.Eval(bounded, takeScript, keys, string(e.socket), p.pod, takenFor.Milliseconds()).Slice()
-		return err
+		return p.trips.ride(bounded, keys[0], func(pipe driver.Pipeliner) {
+			took = pipe.Eval(bounded, takeScript, keys, string(e.socket), p.pod, takenFor.Milliseconds())
+		})
 	}, kinds...)
 	if err != nil {
 		return nothing, 0, err
 	}
+	answer, _ := took.Val().([]any)
 	if len(answer) != 3 {
 		return nothing, 0, models.Unavailable("Redis", errors.New("an answer that is not three values"))
 	}
@@ -78,17 +80,16 @@ func (p *Presence) take(ctx context.Context, e *entry, unsure bool) (v verdict, 
 		}
 		return nothing, left, nil
 	}
-	alive := int64(0)
-	err = p.ask("reap", func() (err error) {
+	var alive *driver.IntCmd
+	err = p.ask("reap", func() error {
 		bounded, cancel := p.opTimeout(ctx)
 		defer cancel()
-		alive, err = p.client.Exists(bounded, leaseKey(by)).Result()
-		return err
+		return p.trips.ride(bounded, leaseKey(by), func(pipe driver.Pipeliner) { alive = pipe.Exists(bounded, leaseKey(by)) })
 	})
 	if err != nil {
 		return nothing, left, err
 	}
-	if alive > 0 {
+	if alive.Val() > 0 {
 		return leaveToIt, left, nil
 	}
 	return tellIt, left, nil

@@ -106,17 +106,13 @@ func (p *Presence) NoteLeft(ctx context.Context, user models.UserID, left time.T
 	due := p.due(left)
 	keys, kinds := p.leftKeys(user)
 	err := p.sound(ctx, "note_left", func() error {
-		pipe := p.client.Pipeline()
-		pipe.Eval(ctx, noteLeftScript, keys, millis(left), leftFor.Milliseconds())
-		if p.clustered { // who looks must find it
-			if _, err := pipe.Exec(ctx); err != nil {
-				return err
-			}
-			pipe = p.client.Pipeline()
-		}
-		pipe.ZAdd(ctx, untoldKey, driver.Z{Score: float64(due.UnixMilli()), Member: string(user)})
-		_, err := pipe.Exec(ctx)
-		return err
+		return p.inOrder(ctx,
+			step{keys[0], func(pipe driver.Pipeliner) {
+				pipe.Eval(ctx, noteLeftScript, keys, millis(left), leftFor.Milliseconds())
+			}},
+			step{untoldKey, func(pipe driver.Pipeliner) {
+				pipe.ZAdd(ctx, untoldKey, driver.Z{Score: float64(due.UnixMilli()), Member: string(user)})
+			}})
 	}, kinds...)
 	if err == nil {
 		p.dues.add(due)
