@@ -2,9 +2,13 @@ package mongo
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"parley/models"
@@ -19,6 +23,20 @@ const (
 
 // SaveAbsence notes since when the user is away, in place of what was noted.
 func (s *Store) SaveAbsence(ctx context.Context, user models.UserID, absence models.Absence) error {
+	own, err := s.absencesSaved.ask(ctx, absenceNote{user, s.absenceDoc(user, absence)})
+	if err != nil {
+		return err
+	}
+	return own
+}
+
+// absenceNote is what is to be noted of a user.
+type absenceNote struct {
+	user models.UserID
+	doc  bson.D
+}
+
+func (s *Store) absenceDoc(user models.UserID, absence models.Absence) bson.D {
 	doc := bson.D{{Key: "_id", Value: string(user)}, {Key: "since", Value: date(absence.Since)}}
 	seen := bson.A{}
 	for _, id := range absence.Seen {
@@ -33,41 +51,108 @@ func (s *Store) SaveAbsence(ctx context.Context, user models.UserID, absence mod
 	if !absence.Back.IsZero() {
 		doc = append(doc, bson.E{Key: "back", Value: date(absence.Back)})
 	}
-	return s.do(ctx, "save_absence", func(ctx context.Context) error {
-		upsert := options.Replace().SetUpsert(true)
-		_, err := s.absences.ReplaceOne(ctx, byID(string(user)), doc, upsert)
-		if isDuplicate(err) {
-			// Two upserts at once may both find nothing; now there is something.
-			_, err = s.absences.ReplaceOne(ctx, byID(string(user)), doc, upsert)
+	return doc
+}
+
+// saveAbsences saves each, or says of each why not. Of several of one user the
+// last counts.
+func (s *Store) saveAbsences(ctx context.Context, notes []absenceNote) ([]error, error) {
+	last := make(map[models.UserID]int, len(notes))
+	for i, n := range notes {
+		last[n.user] = i
+	}
+	errs := make([]error, len(notes))
+	err := s.do(ctx, "save_absence", func(ctx context.Context) error {
+		err := s.replaceAbsences(ctx, notes, slices.Sorted(maps.Values(last))...)
+		if len(last) == 1 || !refused(err) {
+			return err
 		}
-		return err
+		// Not every server does the rest where it refuses one: each by itself.
+		for _, i := range last {
+			if errs[i] = classify(s.replaceAbsences(ctx, notes, i)); ctx.Err() != nil {
+				return errs[i]
+			}
+		}
+		return nil
 	})
+	for i, n := range notes {
+		errs[i] = errs[last[n.user]]
+	}
+	return errs, err
+}
+
+// replaceAbsences notes some of them in one round trip.
+func (s *Store) replaceAbsences(ctx context.Context, notes []absenceNote, which ...int) error {
+	writes := make([]mongo.WriteModel, len(which))
+	for i, n := range which {
+		writes[i] = mongo.NewReplaceOneModel().SetFilter(byID(string(notes[n].user))).SetReplacement(notes[n].doc).SetUpsert(true)
+	}
+	_, err := s.absences.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
+	if isDuplicate(err) && len(which) == 1 {
+		// Two upserts at once may both find nothing; now there is something.
+		_, err = s.absences.BulkWrite(ctx, writes)
+	}
+	return err
+}
+
+// refused says that the server answered, and would not write some of it.
+func refused(err error) bool {
+	var bulk mongo.BulkWriteException
+	return errors.As(err, &bulk) && bulk.WriteConcernError == nil && len(bulk.WriteErrors) > 0
+}
+
+// noted is what is known of a user's absence.
+type noted struct {
+	absence models.Absence
+	found   bool
 }
 
 // Absence returns what was noted; found is false for a user never seen to leave.
 func (s *Store) Absence(ctx context.Context, user models.UserID) (absence models.Absence, found bool, err error) {
-	err = s.do(ctx, "absence", func(ctx context.Context) error {
-		raw, err := one(s.absences.FindOne(ctx, byID(string(user))))
-		if err != nil || raw == nil {
-			return err
-		}
-		absence.Since, _ = dateOf(raw, "since")
-		absence.Back, _ = dateOf(raw, "back")
-		array, _ := raw.Lookup("seen").ArrayOK()
-		values, _ := array.Values()
-		for _, v := range values {
-			if id, ok := v.ObjectIDOK(); ok {
-				absence.Seen = append(absence.Seen, models.MessageID(id.Hex()))
-			}
-		}
-		var odd bool
-		if absence, odd, found = absence.Checked(s.now()); odd {
-			s.metrics.Dropped(oddAbsence)
-			s.logger.Warn("an absence is odd", "user", user, "usable", found)
-		}
-		return nil
+	n, err := s.absencesOf.ask(ctx, user)
+	return n.absence, n.found, err
+}
+
+func (s *Store) findAbsences(ctx context.Context, users []models.UserID) ([]noted, error) {
+	ids := make(bson.A, len(users))
+	for i, u := range users {
+		ids[i] = string(u)
+	}
+	all := make(map[models.UserID]noted, len(users))
+	err := s.do(ctx, "absence", func(ctx context.Context) error {
+		filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}
+		return each(ctx, s.absences, filter, options.Find(), func(raw bson.Raw) {
+			id, _ := raw.Lookup("_id").StringValueOK()
+			all[models.UserID(id)] = s.noted(models.UserID(id), raw)
+		})
 	})
-	return absence, found, err
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]noted, len(users))
+	for i, u := range users {
+		answers[i] = all[u]
+		answers[i].absence.Seen = slices.Clone(answers[i].absence.Seen)
+	}
+	return answers, nil
+}
+
+func (s *Store) noted(user models.UserID, raw bson.Raw) (n noted) {
+	n.absence.Since, _ = dateOf(raw, "since")
+	n.absence.Back, _ = dateOf(raw, "back")
+	array, _ := raw.Lookup("seen").ArrayOK()
+	values, _ := array.Values()
+	for _, v := range values {
+		if id, ok := v.ObjectIDOK(); ok {
+			n.absence.Seen = append(n.absence.Seen, models.MessageID(id.Hex()))
+		}
+	}
+	var odd bool
+	if n.absence, odd, n.found = n.absence.Checked(s.now()); odd {
+		s.metrics.Dropped(oddAbsence)
+		s.logger.Warn("an absence is odd", "user", user, "usable", n.found)
+	}
+	return n
 }
 
 const installedID = "installed"

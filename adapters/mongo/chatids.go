@@ -23,10 +23,7 @@ const (
 // Of one user the index knows it; a chat's participants, who may be many, are
 // not read.
 func (s *Store) ChatIDsOf(ctx context.Context, users ...models.UserID) (map[models.UserID][]models.ChatID, error) {
-	if s.chatIDsOfMany != nil {
-		return s.chatIDsOfMany.ask(ctx, users)
-	}
-	return s.findChatIDsOf(ctx, users)
+	return s.chatIDsOfMany.ask(ctx, users)
 }
 
 func (s *Store) answerChatIDsOf(ctx context.Context, asked [][]models.UserID) ([]map[models.UserID][]models.ChatID, error) {

@@ -3,6 +3,8 @@ package mongo
 import (
 	"cmp"
 	"context"
+	"maps"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -13,7 +15,7 @@ import (
 )
 
 // maxGathered is how many questions are asked as one.
-const maxGathered = 64
+const maxGathered = 256
 
 // gather asks as one what many want to know, or to have done, at the same time:
 // whatever came while the round trips before it were under way. Nothing waits
@@ -23,8 +25,9 @@ type gather[Q, A any] struct {
 	// answer answers all of the questions, in their order. An error is
 	// everybody's; what concerns one alone is said in its answer.
 	answer func(ctx context.Context, questions []Q) ([]A, error)
-	// trips are under way side by side at most; 0 is one.
-	trips int
+	// trips are under way side by side at most; 0 is one. most go in one; 0 is
+	// maxGathered.
+	trips, most int
 
 	mu      sync.Mutex
 	running int
@@ -112,7 +115,7 @@ func (g *gather[Q, A]) next() []*question[Q, A] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.waiting = slices.DeleteFunc(g.waiting, func(q *question[Q, A]) bool { return q.ctx.Err() != nil })
-	n := min(len(g.waiting), maxGathered)
+	n := min(len(g.waiting), cmp.Or(g.most, maxGathered))
 	if n == 0 {
 		g.running--
 		return nil
@@ -149,45 +152,92 @@ type sinceAsked struct {
 	limit int
 }
 
+// gathers says what goes together.
 func (s *Store) gathers() {
-	s.chatIDsOfMany = &gather[[]models.UserID, map[models.UserID][]models.ChatID]{answer: s.answerChatIDsOf}
-	s.sinceMany = &gather[sinceAsked, []models.Message]{answer: s.answerSince}
+	s.inserts = &gather[[]bson.D, outcome]{answer: s.insertTogether, trips: writeTrips}
+	s.claims = &gather[[]bson.D, outcome]{answer: s.claimTogether, trips: writeTrips}
+	s.chatMany = &gather[bson.ObjectID, looked]{answer: s.answerChat, trips: readTrips}
+	s.chatIDsOfMany = &gather[[]models.UserID, map[models.UserID][]models.ChatID]{answer: s.answerChatIDsOf, trips: readTrips}
+	s.sinceMany = &gather[sinceAsked, []models.Message]{answer: s.answerSince, trips: readTrips}
+	s.absencesOf = &gather[models.UserID, noted]{answer: s.findAbsences, trips: readTrips}
+	s.absencesSaved = &gather[absenceNote, error]{answer: s.saveAbsences, trips: writeTrips}
+	if s.byIDs {
+		return
+	}
+	s.inserts.trips, s.claims.trips, s.chatIDsOfMany.trips, s.sinceMany.trips = 1, 1, 1, 1
+	s.absencesOf.trips, s.absencesOf.most = parallelReads, 1
+	s.absencesSaved.trips, s.absencesSaved.most = 1, 1
 }
 
+// answerSince asks once for all who are after about as much of the past: one who
+// was away for a month must not have what everybody said in a month read.
 func (s *Store) answerSince(ctx context.Context, asked []sinceAsked) ([][]models.Message, error) {
-	all := sinceAsked{since: asked[0].since}
-	for _, q := range asked {
-		all.chats = append(all.chats, q.chats...)
-		all.limit += q.limit
+	alike := map[int][]int{}
+	now := s.now()
+	for i, q := range asked {
+		age := bits.Len64(uint64(max(0, now.Sub(q.since)/time.Second)))
+		alike[age] = append(alike[age], i)
+	}
+	answers := make([][]models.Message, len(asked))
+	errs := make([]error, 0, len(alike))
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, some := range alike {
+		all.Go(func() {
+			err := s.sinceTogether(ctx, asked, some, answers)
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+		})
+	}
+	all.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return answers, nil
+}
+
+// sinceTogether answers some of the questions as one.
+func (s *Store) sinceTogether(ctx context.Context, asked []sinceAsked, some []int, answers [][]models.Message) error {
+	all := sinceAsked{since: asked[some[0]].since}
+	who := map[models.ChatID][]int{}
+	for _, i := range some {
+		q := asked[i]
+		all.limit += max(0, q.limit)
 		if q.since.Before(all.since) {
 			all.since = q.since
 		}
+		for _, id := range q.chats {
+			if !slices.Contains(who[id], i) {
+				who[id] = append(who[id], i)
+			}
+		}
 	}
-	answers := make([][]models.Message, len(asked))
+	all.chats = slices.Collect(maps.Keys(who))
 	messages, err := s.findSince(ctx, all)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for i, q := range asked {
-		if len(messages) >= all.limit && len(asked) > 1 { // what one has too much of, another may lack
-			if answers[i], err = s.findSince(ctx, q); err != nil {
-				return nil, err
-			}
-			continue
+	if len(messages) >= all.limit && len(some) > 1 { // what one has too much of, another may lack
+		half := len(some) / 2
+		if err := s.sinceTogether(ctx, asked, some[:half], answers); err != nil {
+			return err
 		}
-		of := make(map[models.ChatID]bool, len(q.chats))
-		for _, id := range q.chats {
-			of[id] = true
-		}
-		since := time.UnixMilli(int64(date(q.since))) // as the database compares it
-		for _, m := range messages {
-			if of[m.ChatID] && !m.CreatedAt.Before(since) {
+		return s.sinceTogether(ctx, asked, some[half:], answers)
+	}
+	for _, m := range messages {
+		for _, i := range who[m.ChatID] {
+			if !m.CreatedAt.Before(time.UnixMilli(int64(date(asked[i].since)))) { // as the database compares it
 				answers[i] = append(answers[i], m)
 			}
 		}
-		answers[i] = answers[i][max(0, len(answers[i])-q.limit):]
 	}
-	return answers, nil
+	for _, i := range some {
+		answers[i] = answers[i][max(0, len(answers[i])-max(0, asked[i].limit)):]
+	}
+	return nil
 }
 
 // findSince returns the newest of one or more questions, oldest first.

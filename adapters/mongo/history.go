@@ -46,11 +46,7 @@ func (s *Store) rawMessage(ctx context.Context, id models.MessageID) (raw bson.R
 // since, oldest first. One that says it was created at a time to come is none of
 // them until then: it would be sent again each time, and crowd out the others.
 func (s *Store) Since(ctx context.Context, chats []models.ChatID, since time.Time, limit int) ([]models.Message, error) {
-	q := sinceAsked{chats: chats, since: since, limit: limit}
-	if s.sinceMany != nil {
-		return s.sinceMany.ask(ctx, q)
-	}
-	return s.findSince(ctx, q)
+	return s.sinceMany.ask(ctx, sinceAsked{chats: chats, since: since, limit: limit})
 }
 
 // History returns a page of a chat, newest first. With After alone it is the

@@ -62,8 +62,8 @@ type Options struct {
 	OpTimeout time.Duration // 0: DefaultOpTimeout
 	// UndoQueue bounds the failed writes waiting to be undone; 0: 10000 documents.
 	UndoQueue int
-	// Gather is for a database that reads a collection whole for each query:
-	// what several want to know at once is asked once.
+	// Gather is for a database that reads a collection whole for each query, other
+	// than for one document by its _id, and writes one document at a time.
 	Gather bool
 }
 
@@ -91,9 +91,11 @@ type Store struct {
 	// finds one; not with Options.Gather.
 	byIDs bool
 
-	// nil unless Options.Gather
+	// What several want at once is asked once.
 	chatIDsOfMany *gather[[]models.UserID, map[models.UserID][]models.ChatID]
 	sinceMany     *gather[sinceAsked, []models.Message]
+	absencesOf    *gather[models.UserID, noted]
+	absencesSaved *gather[absenceNote, error]
 
 	mu        sync.Mutex
 	installed time.Time
@@ -136,13 +138,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		ids: ids, wide: maxWide,
 	}
 	s.undo = newUndoer(s, o.UndoQueue)
-	s.inserts = &gather[[]bson.D, outcome]{answer: s.insertTogether, trips: writeTrips}
-	s.claims = &gather[[]bson.D, outcome]{answer: s.claimTogether, trips: writeTrips}
-	s.chatMany = &gather[bson.ObjectID, looked]{answer: s.answerChat, trips: readTrips}
-	if s.byIDs = !o.Gather; o.Gather {
-		s.inserts.trips, s.claims.trips = 1, 1
-		s.gathers()
-	}
+	s.byIDs = !o.Gather
+	s.gathers()
 	return s, nil
 }
 
