@@ -38,10 +38,10 @@ const (
 	// A page's old socket and its new one may race; a pod sees the old one go
 	// within milliseconds, a busy one within this.
 	reloadPatience = 500 * time.Millisecond
-	// How many sockets are let in side by side. Each asks Redis and the database
-	// some ten times in a row; more at once would only wait for connections to
-	// them, and be out of time.
-	letInAtOnce = 32
+	// How many sockets are let in side by side. What they ask of Redis and the
+	// database goes together, so that more at once are fewer round trips; but what
+	// comes back for all of them at once must not hold up those who are connected.
+	letInAtOnce = 256
 	// How often, in the time a dead connection may go unnoticed, the census looks.
 	censusPart = 10
 

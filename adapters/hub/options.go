@@ -20,7 +20,7 @@ type Options struct {
 	// that CONNECT without an answer; 45 s, as Node's.
 	ConnectTimeout   time.Duration
 	HandshakeTimeout time.Duration // 10 s: how long OnConnect may take, each time
-	LetInAtOnce      int           // 32: how many OnConnect run side by side; the others wait in line
+	LetInAtOnce      int           // 256: how many OnConnect run side by side; the others wait in line
 	MaxPayload       int64         // 1,000,000 bytes a frame or a polling body
 
 	// CORSOrigins is empty for no CORS headers at all, "*" alone for any origin
@@ -90,7 +90,7 @@ const (
 	maxGiven      = 200 // messages of a backlog remembered for good
 	maxRecent     = 512 // new_message ids remembered for one room
 	minRecent     = 32  // … of which so many however old
-	leaversAtOnce = 64
+	leaversAtOnce = 256
 	leaveTimeout  = 30 * time.Second
 	// farewell is how long a connection that is sent off may take for what is
 	// queued.
@@ -113,7 +113,7 @@ func (o Options) withDefaults() (Options, error) {
 	// noticed, which takes a ping interval and a ping timeout.
 	o.RememberFor = max(o.RememberFor, seenWindow+o.PingInterval+o.PingTimeout+5*time.Second)
 	if o.LetInAtOnce <= 0 {
-		o.LetInAtOnce = 32
+		o.LetInAtOnce = 256
 	}
 	if o.Path == "" {
 		o.Path = "/socket.io"

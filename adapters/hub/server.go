@@ -50,6 +50,7 @@ type Server struct {
 	resumption     resumption
 	detained       detained
 	reseating      chan struct{} // one Reseat at a time: each notes what moves meanwhile
+	catching       catchingUp
 
 	draining atomic.Bool
 	closing  atomic.Bool

@@ -17,11 +17,9 @@ import (
 // fault is waited out here, for as long as a handshake may take, and it is how
 // long we hold them that keeps clients from storming us.
 const (
-	firstRetry = 100 * time.Millisecond
-	lastRetry  = 2 * time.Second
-	// A pod is behind by milliseconds; one that is further behind has other worries.
-	catchUpPatience = 500 * time.Millisecond
-	complaintEvery  = 10 * time.Second
+	firstRetry     = 100 * time.Millisecond
+	lastRetry      = 2 * time.Second
+	complaintEvery = 10 * time.Second
 )
 
 // admit is the middleware each CONNECT passes.
@@ -229,14 +227,4 @@ func (s *Server) standing(ctx context.Context) error {
 		return models.Unavailable("the other pods", errCatchingUp)
 	}
 	return nil
-}
-
-// catchUp waits until what the other pods published before the socket came has
-// been dealt with, or for catchUpPatience: a page that moves here from another
-// pod had that already, and it would be sent again if it came late.
-func (s *Server) catchUp(ctx context.Context) (caught bool) {
-	ctx, cancel := context.WithTimeout(ctx, catchUpPatience)
-	defer cancel()
-	s.opts.Bus.CatchUp(ctx)
-	return ctx.Err() == nil
 }
