@@ -23,5 +23,6 @@ function build(variable, pkg) {
 
 export const parleyBin = () => build('PARLEY_BIN', './cmd/parley');
 export const mongodBin = () => build('MONGOD_BIN', './test/cmd/mongod');
+export const fastmongoBin = () => build('FASTMONGO_BIN', './test/bench/fastmongo');
 export const busBin = () => build('BUS_BIN', './test/cmd/bus');
 export const redisBin = () => process.env.REDIS_SERVER_BIN ?? 'redis-server';
