@@ -1,8 +1,7 @@
 // Kills a pod with thousands of sockets, which two others take, and looks what that costs: README.md says how to read it.
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { openModels } from '../e2e/harness/models.mjs';
@@ -14,7 +13,6 @@ import { Load, people } from './servers.mjs';
 const setting = Object.fromEntries(Object.entries({ STORM_SOCKETS: 5_000, STORM_STANDING: 500, STORM_ROOM: 5, STORM_MS: 4_000, STORM_RATE: 100, STORM_GHOSTS: 1 })
   .map(([k, v]) => [k, Number(process.env[k] || v)]));
 const DELAYS = (process.env.STORM_DELAYS || '5ms,50ms').split(',');
-const say = (text) => console.error(text);
 
 const ticks = (pid) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).reduce((a, b) => a + Number(b), 0) * 10; // ms
 
@@ -23,7 +21,7 @@ async function storm(delay, dir) {
   const redisServer = await startRedis(dir);
   const database = new Program('fastmongo', fileURLToPath(new URL('../../bin/bench/fastmongo', import.meta.url)), ['-delay', delay, '127.0.0.1:0'], { dir, env: cleanEnv() });
   const uri = await database.line((l) => l.startsWith('mongodb://') && l.trim());
-  const env = { ...generous, DATA_DIR: join(dir, 'data'), MONGODB_URI: `${uri}storm`, REDIS_URL: redisServer.url, LOG_FORMAT: 'json', ...(process.env.STORM_TRACE ? { PPROF: '1' } : {}) };
+  const env = { ...generous, DATA_DIR: join(dir, 'data'), MONGODB_URI: `${uri}storm`, REDIS_URL: redisServer.url, LOG_FORMAT: 'json' };
   const pods = await Promise.all(['a', 'b', 'c'].map((name) => startPod(name, dir, env)));
   const [a, b, c] = pods;
   const redis = new Redis(redisServer.port, '127.0.0.1');
@@ -96,5 +94,5 @@ try {
   }
 } finally {
   if (!process.env.STORM_KEEP) rmSync(dir, { recursive: true, force: true });
-  else say(dir);
+  else console.error(dir);
 }
