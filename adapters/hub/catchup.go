@@ -35,7 +35,7 @@ func (s *Server) catchUp(ctx context.Context) (caught bool) {
 	mine := c.next
 	if !c.running {
 		c.running = true
-		s.crew.run(func() {
+		s.crew.Run(func() {
 			for next := c.take(); next != nil; next = c.take() {
 				next.ok = s.busCatchesUp()
 				close(next.done)
