@@ -276,10 +276,3 @@ func (d *database) setAway(away bool) {
 	defer d.mu.Unlock()
 	d.away = away
 }
-
-// participants are who takes part in the chat now.
-func (d *database) participants(chat models.ChatID) []models.UserID {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.chats[chat].Participants
-}

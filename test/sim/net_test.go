@@ -32,7 +32,6 @@ type end struct {
 	readBy   time.Time
 	writeBy  time.Time
 	inFlight int
-	onClose  func()
 }
 
 type chunk struct {

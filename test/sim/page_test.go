@@ -263,12 +263,6 @@ func (p *page) current() *link {
 	return p.link
 }
 
-func (p *page) in() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.connected
-}
-
 func readFrame(r *bufio.Reader) (string, error) {
 	var head [2]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {

@@ -28,7 +28,7 @@ var holds = [][]kind{
 func TestHistories(t *testing.T) {
 	some, n := holds, *seeds
 	if *of != "" {
-		some = [][]kind{parse(*of)}
+		some = [][]kind{parse(t, *of)}
 	}
 	// All in one bubble: libraries keep timers for later, and one that was made
 	// in one bubble must not be used in another.
@@ -53,9 +53,13 @@ func broken(faults []fault) bool {
 	return slices.ContainsFunc(faults, func(f fault) bool { return f.what != unknowable })
 }
 
-func parse(names string) (some []kind) {
-	for k := range strings.SplitSeq(names, ",") {
-		some = append(some, kind(strings.TrimSpace(k)))
+func parse(t *testing.T, names string) (some []kind) {
+	for name := range strings.SplitSeq(names, ",") {
+		k := kind(strings.TrimSpace(name))
+		if !slices.Contains(kinds, k) {
+			t.Fatalf("nothing is called %q; there are %q", k, kinds)
+		}
+		some = append(some, k)
 	}
 	return some
 }
