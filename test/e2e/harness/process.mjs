@@ -56,7 +56,7 @@ export class Program {
       rest = parts.pop();
       for (const text of parts) this.lines.push({ stream, text });
       for (const check of this.waiters) check();
-    });
+    }).on('end', () => { if (rest) this.lines.push({ stream, text: rest }); });
   }
 
   // Resolves with the first truthy result of pick(text, stream) over the lines printed so far and later.
