@@ -5,10 +5,11 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p bin
 go build -race -o bin/parley-race ./cmd/parley || exit 1
+go build -o bin/parley-plain ./cmd/parley || exit 1
 go build -o bin/mongod ./test/cmd/mongod || exit 1
 go build -race -o bin/bus ./test/cmd/bus || exit 1
 go build -o bin/fastmongo ./test/bench/fastmongo || exit 1
-export PARLEY_BIN=$PWD/bin/parley-race MONGOD_BIN=$PWD/bin/mongod BUS_BIN=$PWD/bin/bus FASTMONGO_BIN=$PWD/bin/fastmongo
+export PARLEY_BIN=$PWD/bin/parley-race PARLEY_PLAIN_BIN=$PWD/bin/parley-plain MONGOD_BIN=$PWD/bin/mongod BUS_BIN=$PWD/bin/bus FASTMONGO_BIN=$PWD/bin/fastmongo
 [ $# -gt 0 ] || set -- e2e conformance interop browser deploy
 
 # Each suite is bounded as a whole: a test that hangs must not hang the build.

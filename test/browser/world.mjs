@@ -36,7 +36,7 @@ function listening(line) {
 export async function startParley(dir, env = {}) {
   const program = new Program('parley', parleyBin(), ['serve'], {
     dir, cwd: dir,
-    env: cleanEnv({ GORACE: 'exitcode=66 halt_on_error=0', TMPDIR: join(dir, 'tmp'), DATA_DIR: join(dir, 'data'), LOG_FORMAT: 'json', PORT: 0, HOST: '127.0.0.1', ...env }),
+    env: cleanEnv({ GORACE: 'exitcode=66 halt_on_error=0 atexit_sleep_ms=0', TMPDIR: join(dir, 'tmp'), DATA_DIR: join(dir, 'data'), LOG_FORMAT: 'json', PORT: 0, HOST: '127.0.0.1', ...env }),
   });
   const url = await program.line(listening, 30_000);
   await waitFor(async () => (await fetch(`${url}/readyz`).catch(() => ({}))).status === 200, 20_000, () => `Parley ready:\n${program.tail()}`);

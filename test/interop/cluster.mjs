@@ -73,7 +73,7 @@ export class Cluster extends World {
   // Parley's bus without sockets of its own; a Node pod in its place where the tests are tested.
   async bus() {
     if (subjectIsNode) return this.peer();
-    const pod = await startControlled('bus', `bus${this.pods.length}`, this.dir, [busBin()], { ...this.env, GORACE: 'exitcode=66 halt_on_error=0' });
+    const pod = await startControlled('bus', `bus${this.pods.length}`, this.dir, [busBin()], { ...this.env, GORACE: 'exitcode=66 halt_on_error=0 atexit_sleep_ms=0' });
     this.pods.push(pod);
     return pod;
   }

@@ -22,7 +22,7 @@ function urlIn(line) {
 async function startParley(env) {
   const dir = mkdtempSync(join(tmpdir(), 'parley-conformance-'));
   const program = new Program('parley', parleyBin(), ['serve'], {
-    dir, cwd: dir, env: cleanEnv({ ...generous, DATA_DIR: join(dir, 'data'), GORACE: 'exitcode=66 halt_on_error=0', ...env }),
+    dir, cwd: dir, env: cleanEnv({ ...generous, DATA_DIR: join(dir, 'data'), GORACE: 'exitcode=66 halt_on_error=0 atexit_sleep_ms=0', ...env }),
   });
   const url = await program.line(urlIn, 40_000);
   await program.line((l) => l.includes('"msg":"ready"'), 40_000);

@@ -22,6 +22,8 @@ function build(variable, pkg) {
 }
 
 export const parleyBin = () => build('PARLEY_BIN', './cmd/parley');
+// Without the race detector, which makes the embedded database ten times as slow: where times are asserted.
+export const plainBin = () => (process.env.PARLEY_PLAIN_BIN ? build('PARLEY_PLAIN_BIN', './cmd/parley') : parleyBin());
 export const mongodBin = () => build('MONGOD_BIN', './test/cmd/mongod');
 export const fastmongoBin = () => build('FASTMONGO_BIN', './test/bench/fastmongo');
 export const busBin = () => build('BUS_BIN', './test/cmd/bus');

@@ -41,7 +41,7 @@ function listening(line) {
 
 export async function startPod(name, dir, env) {
   const program = new Program(name, parleyBin(), ['serve'], {
-    dir, cwd: dir, env: cleanEnv({ GORACE: 'exitcode=66 halt_on_error=0', TMPDIR: join(dir, 'tmp'), ...env }),
+    dir, cwd: dir, env: cleanEnv({ GORACE: 'exitcode=66 halt_on_error=0 atexit_sleep_ms=0', TMPDIR: join(dir, 'tmp'), ...env }),
   });
   const pod = { name, program, url: await program.line(listening, 30_000) };
   await waitFor(async () => (await fetch(`${pod.url}/readyz`).catch(() => ({}))).status === 200, 20_000, `${name} ready\n${program.tail()}`);
