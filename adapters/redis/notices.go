@@ -59,7 +59,8 @@ func (n *notices) leave(channel string, c chan struct{}) {
 // run ends with the last who waits.
 func (n *notices) run(sub *driver.PubSub) {
 	defer func() { _ = sub.Close() }()
-	heard, listening := sub.ChannelWithSubscriptions(), map[string]bool{}
+	var heard <-chan any // nothing to be heard before there is a connection
+	listening := map[string]bool{}
 	for {
 		select {
 		case <-n.changed:
@@ -68,6 +69,9 @@ func (n *notices) run(sub *driver.PubSub) {
 				return
 			}
 			n.follow(sub, come, gone)
+			if heard == nil {
+				heard = sub.ChannelWithSubscriptions()
+			}
 		case m, ok := <-heard:
 			switch m := m.(type) {
 			case *driver.Subscription:
