@@ -85,6 +85,24 @@ func (s *Service) Untold(ctx context.Context, untold []models.Untold) error {
 	return nil
 }
 
+// askedFor is for users of whom somebody is about to be told whether they are
+// there. Who hears that one is gone has to hear when they are back: so all others
+// are told now, and not only once it is due.
+func (s *Service) askedFor(ctx context.Context, users []models.UserID) error {
+	taken, err := s.Presence.TakeLeft(ctx, users)
+	if err != nil || len(taken) == 0 {
+		return err
+	}
+	chats, err := s.chatsToTell(ctx, usersOf(taken))
+	if err != nil {
+		s.Logger.Warn("offline not announced", "users", len(taken), "error", err)
+		s.Metrics.Dropped("offline_announcement")
+		return nil
+	}
+	s.tellOffline(taken, chats)
+	return nil
+}
+
 func (s *Service) tellOffline(gone []models.Untold, chats map[models.UserID][]models.ChatID) {
 	var notices []models.Notice
 	for _, g := range gone {

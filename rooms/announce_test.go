@@ -55,6 +55,29 @@ func TestAFlapIsToldToNobody(t *testing.T) {
 	wantTold(t, w, "back too late", "bob on", "bob off", "bob on")
 }
 
+// Who was told by REST that somebody is gone has to hear that they are back.
+func TestWhoIsAskedForWithinTheGraceIsToldOf(t *testing.T) {
+	for name, ask := range map[string]func(w *world) (models.Presence, error){
+		"one": func(w *world) (models.Presence, error) { return w.svc.PresenceOf(context.Background(), "ann", "bob") },
+		"several": func(w *world) (models.Presence, error) {
+			all, err := w.svc.PresencesOf(context.Background(), "ann", []models.UserID{"bob", "ann"})
+			return all[0], err
+		},
+	} {
+		w := newWorld(t)
+		w.chat("ann", "bob")
+		w.patient = true
+		w.connect("bob", "b1")
+		w.disconnect("bob", "b1")
+		w.advance(time.Second)
+		if p, err := ask(w); err != nil || p.UserID != "bob" || p.Sockets != 0 {
+			t.Fatalf("%s: %+v, %v", name, p, err)
+		}
+		w.connect("bob", "b2")
+		wantTold(t, w, name, "bob on", "bob off", "bob on")
+	}
+}
+
 // One who is refused within the grace, again and again, has not come back.
 func TestARefusedFlapIsToldOffline(t *testing.T) {
 	for _, removed := range []bool{true, false} {

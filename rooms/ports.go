@@ -81,6 +81,8 @@ type Presence interface {
 	// TakeUntold returns those of the users, who left and had not come back when
 	// it was due that others are told, that are still gone; the caller tells.
 	TakeUntold(ctx context.Context, untold []models.Untold) ([]models.Untold, error)
+	// TakeLeft is TakeUntold of whoever of the users has left, due or not.
+	TakeLeft(ctx context.Context, users []models.UserID) ([]models.Untold, error)
 	Count(ctx context.Context, user models.UserID) (int, error)
 	Sockets(ctx context.Context, user models.UserID) ([]models.SocketID, error)
 	// Ours counts those that are in Parley's books: when they leave, it is noted

@@ -19,7 +19,10 @@ func (s *Service) PresenceOf(ctx context.Context, caller, user models.UserID) (m
 		}
 	}
 	p := models.Presence{UserID: user}
-	var err error
+	err := s.askedFor(ctx, []models.UserID{user})
+	if err != nil {
+		return p, err
+	}
 	if p.Sockets, err = s.Presence.Count(ctx, user); err != nil || p.Sockets > 0 {
 		return p, err
 	}
@@ -36,6 +39,9 @@ func (s *Service) PresenceOf(ctx context.Context, caller, user models.UserID) (m
 func (s *Service) PresencesOf(ctx context.Context, caller models.UserID, users []models.UserID) ([]models.Presence, error) {
 	users, err := s.acquainted(ctx, caller, users)
 	if err != nil || len(users) == 0 {
+		return nil, err
+	}
+	if err := s.askedFor(ctx, users); err != nil {
 		return nil, err
 	}
 	all, err := s.Presence.Presences(ctx, users)

@@ -559,6 +559,19 @@ func (p presence) TakeUntold(_ context.Context, untold []models.Untold) (taken [
 	return taken, p.failure("takeUntold")
 }
 
+func (p presence) TakeLeft(_ context.Context, users []models.UserID) (taken []models.Untold, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, u := range users {
+		if left, ok := p.untold[u]; ok && len(p.sockets[u]) == 0 {
+			delete(p.untold, u)
+			p.told[u] = left
+			taken = append(taken, models.Untold{UserID: u, Left: left})
+		}
+	}
+	return taken, p.failure("takeLeft")
+}
+
 func (p presence) Count(_ context.Context, u models.UserID) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -33,6 +33,10 @@ return {n,left}`
 if tonumber(redis.call('GET',KEYS[2]) or '')==-tonumber(ARGV[1]) then return 0 end
 redis.call('SET',KEYS[2],ARGV[1],'PX',ARGV[2])
 return 1`
+	takeLeftScript = `local at=tonumber(redis.call('GET',KEYS[2]) or '') or 0
+if at<=0 or redis.call('SCARD',KEYS[1])>0 then return 0 end
+redis.call('SET',KEYS[2],string.format('-%.0f',at),'PX',ARGV[1])
+return at`
 	tellScript = `if redis.call('SCARD',KEYS[1])>0 or redis.call('GET',KEYS[2])~=ARGV[1] then return 0 end
 redis.call('SET',KEYS[2],'-'..ARGV[1],'PX',ARGV[2])
 return 1`
@@ -148,6 +152,29 @@ func (p *Presence) TakeUntold(ctx context.Context, untold []models.Untold) ([]mo
 	for i, n := range answers {
 		if n == 1 {
 			taken = append(taken, models.Untold{UserID: entries[i].user, Left: entries[i].left})
+		}
+	}
+	return taken, err
+}
+
+// TakeLeft is TakeUntold of whoever of the users has left, due or not.
+func (p *Presence) TakeLeft(ctx context.Context, users []models.UserID) ([]models.Untold, error) {
+	var entries []*entry
+	for _, u := range users {
+		if p.leftKey(u) != "" {
+			entries = append(entries, &entry{user: u})
+		}
+	}
+	if len(entries) == 0 {
+		return nil, nil
+	}
+	answers, err := p.evalEach(ctx, "take_left", entries, takeLeftScript, func(*entry) []any {
+		return []any{leftFor.Milliseconds()}
+	})
+	var taken []models.Untold
+	for i, ms := range answers {
+		if at := p.leftAt(strconv.FormatInt(ms, 10)); !at.IsZero() {
+			taken = append(taken, models.Untold{UserID: entries[i].user, Left: at})
 		}
 	}
 	return taken, err

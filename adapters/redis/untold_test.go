@@ -126,6 +126,20 @@ func testUntold(t *testing.T, client driver.UniversalClient) {
 			t.Errorf("%s was told of as gone at %v, not %v", u, got, want)
 		}
 	}
+	// Somebody who is asked for is told of by whoever asks, once.
+	leave(b, "flap", "s2 flap", left)
+	for _, want := range [][]models.Untold{{{UserID: "flap", Left: left}}, nil} {
+		if got, err := a.TakeLeft(ctx, []models.UserID{"two", "flap", "away", "nobody"}); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%v, %v; want %v", got, err, want)
+		}
+	}
+	await(t, "a look at who was asked for", func() bool { return client.ZCard(ctx, untoldKey).Val() == 0 })
+	if got := all("flap"); len(got) != 0 {
+		t.Errorf("one who was asked for was told of again: %v", got)
+	}
+	if at := arrive(a, "flap", "s3 flap").Left; !at.IsZero() {
+		t.Errorf("one who was asked for came back as if nobody had been told: %v", at)
+	}
 	// Noted again by whoever cleans up it is the same departure; a later one is not.
 	for _, at := range []time.Time{left, left.Add(time.Millisecond)} {
 		if err := b.NoteLeft(ctx, "away", at); err != nil {
