@@ -148,12 +148,14 @@ for (const { name, start, skip } of balancers) {
     for (let i = 0; i < 6; i++) assert.ok(await upgrade(lb.url) >= 502);
     for (const port of ports) {
       const server = http.createServer((req, res) => res.end('ok'));
+      const upgraded = []; // they are none of the server's any more
       server.on('upgrade', (req, socket) => {
+        upgraded.push(socket);
         socket.on('error', () => {});
         socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n');
       });
       await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-      cleanups.push(() => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); }));
+      cleanups.push(() => new Promise((resolve) => { server.close(resolve); server.closeAllConnections(); for (const s of upgraded) s.destroy(); }));
     }
     await waitFor(async () => await upgrade(lb.url) === 101, 20_000, 'the first to be let in');
     const answers = [];
