@@ -97,6 +97,9 @@ type Presence interface {
 	// the user is away. A later Since that is already noted stays.
 	MarkAway(ctx context.Context, user models.UserID, by models.SocketID, absence models.Absence) error
 	Away(ctx context.Context, user models.UserID) (absence models.Absence, found bool, err error)
+	// AwaitAway is Away of a user who has not come back, which is about to be noted,
+	// on any pod: it returns as soon as it is, or patience ends.
+	AwaitAway(ctx context.Context, user models.UserID, patience time.Duration) (absence models.Absence, noted bool, err error)
 	// MarkBack notes that the first device returned, and from which absence; it
 	// is forgotten after keep, so that devices that come at once share it and
 	// later ones do not.

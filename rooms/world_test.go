@@ -54,7 +54,7 @@ type world struct {
 	sessions   map[models.SessionID]models.Session
 	census     map[models.UserID]time.Time
 	onAdd      func(models.UserID)    // what happens right after a socket was added; it has mu
-	notify     chan struct{}          // closed when the next session is kept
+	notify     chan struct{}          // closed when something is noted next
 	onPart     func(models.SessionID) // what the socket that holds a session does when told to go
 }
 
@@ -632,7 +632,33 @@ func (p presence) MarkAway(_ context.Context, u models.UserID, by models.SocketI
 		a.Since = old.absence.Since
 	}
 	p.noted[u] = note{by: by, absence: a}
+	p.noticed()
 	return p.failure("markAway")
+}
+
+// noticed wakes those who wait for something to be noted; it needs mu.
+func (w *world) noticed() {
+	close(w.notify)
+	w.notify = make(chan struct{})
+}
+
+func (p presence) AwaitAway(ctx context.Context, u models.UserID, patience time.Duration) (models.Absence, bool, error) {
+	end := time.After(patience)
+	for over := false; ; {
+		p.mu.Lock()
+		noted := p.notify
+		p.mu.Unlock()
+		if a, found, err := p.Away(ctx, u); found && a.Back.IsZero() || err != nil || over {
+			return a, found && a.Back.IsZero(), err
+		}
+		select {
+		case <-noted:
+		case <-end:
+			over = true
+		case <-ctx.Done():
+			return models.Absence{}, false, models.Unavailable("the server", ctx.Err())
+		}
+	}
 }
 
 func (p presence) Away(_ context.Context, u models.UserID) (models.Absence, bool, error) {
@@ -772,8 +798,7 @@ func (w *world) KeepSession(_ context.Context, id models.SessionID, s models.Ses
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sessions[id] = s
-	close(w.notify)
-	w.notify = make(chan struct{})
+	w.noticed()
 	return w.failure("keepSession")
 }
 

@@ -18,7 +18,8 @@ const (
 )
 
 // A note is a hash: since and back in Unix microseconds, which a Lua number
-// holds exactly, seen as JSON, and by, the socket it was made for. One script
+// holds exactly, seen as JSON, and by, the socket it was made for; who waits for it
+// is told on a channel of the same name. One script
 // each, so that two pods that note at once cannot mix their notes. What is no
 // number, or a time yet to come, has not been noted by a pod and counts for
 // nothing.
@@ -28,6 +29,7 @@ if old and old>tonumber(since) and old<=tonumber(ARGV[5]) then since=redis.call(
 redis.call('DEL',KEYS[1])
 redis.call('HSET',KEYS[1],'since',since,'seen',ARGV[2],'by',ARGV[3])
 redis.call('PEXPIRE',KEYS[1],ARGV[4])
+redis.pcall('PUBLISH',KEYS[1],'')
 return 1`
 	// A return from before the user left belongs to an earlier absence: it may
 	// arrive late, and must not end this one.
@@ -70,6 +72,21 @@ func (p *Presence) Away(ctx context.Context, user models.UserID) (models.Absence
 	}
 	absence, noted := p.absenceOf(note.Val())
 	return absence, noted, nil
+}
+
+// AwaitAway is Away of a user who has not come back: it returns when that is
+// noted, and looks a last time when patience ends.
+func (p *Presence) AwaitAway(ctx context.Context, user models.UserID, patience time.Duration) (absence models.Absence, noted bool, err error) {
+	look := func() (bool, error) {
+		absence, noted, err = p.Away(ctx, user)
+		noted = noted && absence.Back.IsZero()
+		return noted, err
+	}
+	if found, err := look(); found || err != nil {
+		return absence, found, err
+	}
+	err = p.awaitNote(ctx, absenceKey(user), patience, look)
+	return absence, noted, err
 }
 
 func (p *Presence) absenceOf(note map[string]string) (absence models.Absence, noted bool) {

@@ -31,6 +31,7 @@ func TestContract(t *testing.T) {
 			t.Run("races", func(t *testing.T) { testRaces(t, a, b) })
 			t.Run("absences", func(t *testing.T) { testAbsences(t, a, b) })
 			t.Run("sessions", func(t *testing.T) { testAwaitedSessions(t, a, b) })
+			t.Run("departures", func(t *testing.T) { testAwaitedAbsences(t, a, b) })
 			t.Run("odd", func(t *testing.T) { testOdd(t, client, newPod(t, client, "c")) })
 			t.Run("beside", func(t *testing.T) { testBeside(t, client, a, b) })
 			t.Run("presences", func(t *testing.T) { testPresences(t, client, a, b) })

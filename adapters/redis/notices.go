@@ -3,8 +3,11 @@ package redis
 import (
 	"context"
 	"sync"
+	"time"
 
 	driver "github.com/redis/go-redis/v9"
+
+	"parley/models"
 )
 
 // notices is one subscription for all of this pod that wait for something to be
@@ -38,6 +41,28 @@ func (n *notices) await(channel string) (look <-chan struct{}, done func()) {
 	}
 	poke(n.changed)
 	return c, func() { n.leave(channel, c) }
+}
+
+// awaitNote calls look each time something may have been noted under the key, and
+// a last time when patience ends, until it has found it.
+func (p *Presence) awaitNote(ctx context.Context, key string, patience time.Duration, look func() (found bool, err error)) error {
+	again, done := p.notices.await(key)
+	defer done()
+	end := time.NewTimer(patience)
+	defer end.Stop()
+	for over := false; !over; {
+		select {
+		case <-ctx.Done():
+			return models.Unavailable("the server", ctx.Err())
+		case <-end.C:
+			over = true
+		case <-again:
+		}
+		if found, err := look(); err != nil || found {
+			return err
+		}
+	}
+	return nil
 }
 
 func (n *notices) leave(channel string, c chan struct{}) {

@@ -66,23 +66,11 @@ func (p *Presence) KeepSession(ctx context.Context, id models.SessionID, s model
 // that is there, and looks a last time when patience ends. All who wait on this
 // pod share one connection.
 func (p *Presence) AwaitSession(ctx context.Context, id models.SessionID, patience time.Duration) (s models.Session, found bool, err error) {
-	look, done := p.notices.await(sessionKey(id))
-	defer done()
-	end := time.NewTimer(patience)
-	defer end.Stop()
-	for over := false; !over; {
-		select {
-		case <-ctx.Done():
-			return s, false, models.Unavailable("the server", ctx.Err())
-		case <-end.C:
-			over = true
-		case <-look:
-		}
-		if s, found, err = p.TakeSession(ctx, id); err != nil || found {
-			return s, found, err
-		}
-	}
-	return s, false, nil
+	err = p.awaitNote(ctx, sessionKey(id), patience, func() (bool, error) {
+		s, found, err = p.TakeSession(ctx, id)
+		return found, err
+	})
+	return s, found, err
 }
 
 // TakeSession returns what is remembered, and forgets it.

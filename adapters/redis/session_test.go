@@ -130,6 +130,42 @@ func testAwaitedSessions(t *testing.T, a, b *pod) {
 	})
 }
 
+// Who waits for a departure to be noted is told, and not of one that is over.
+func testAwaitedAbsences(t *testing.T, a, b *pod) {
+	ctx := context.Background()
+	since := time.Now().Add(-time.Minute).UTC().Truncate(time.Millisecond)
+	back := models.Absence{Since: since.Add(-time.Minute), Back: since}
+	if err := a.MarkBack(ctx, "awaited", back, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if _, noted, err := b.AwaitAway(ctx, "awaited", 10*time.Millisecond); noted || err != nil {
+		t.Errorf("one who is back: %v, %v", noted, err)
+	}
+	away := make(chan models.Absence, 1)
+	go func() {
+		absence, noted, err := b.AwaitAway(ctx, "awaited", time.Hour)
+		if !noted || err != nil {
+			t.Errorf("noted meanwhile: %v, %v", noted, err)
+		}
+		away <- absence
+	}()
+	await(t, "b to listen", func() bool { return b.listens("parley:absence:awaited") })
+	if err := a.MarkAway(ctx, "awaited", "s", models.Absence{Since: since}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case got := <-away:
+		if !got.Since.Equal(since) || !got.Back.IsZero() {
+			t.Errorf("noted meanwhile: %+v", got)
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("noted meanwhile: no answer")
+	}
+	if got, noted, err := b.AwaitAway(ctx, "awaited", time.Hour); !noted || err != nil || !got.Since.Equal(since) {
+		t.Errorf("noted before: %+v, %v, %v", got, noted, err)
+	}
+}
+
 // A pod's clients may come back all at once: who waits takes no connection.
 func TestThoseWhoWaitForSessionsShareAConnection(t *testing.T) {
 	t.Parallel()
