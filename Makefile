@@ -28,7 +28,7 @@ unit:
 	go vet -tags noembed ./...
 	go test -race -shuffle=on -timeout 15m ./...
 	go test -run 'Allocation|Idle|Churn' ./adapters/engineio ./adapters/hub
-	go test -run Histories ./test/sim -seeds 8
+	go test -run Histories ./test/sim -seeds 5
 
 fuzz:
 	@./scripts/fuzz.sh

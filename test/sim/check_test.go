@@ -129,11 +129,23 @@ func (w *world) due(u models.UserID, s sent) bool {
 }
 
 // underWay says whether the message may have been on its way to a page just when
-// that was closed: its pod had sent it, and cannot know that nobody was there.
+// that was closed, or when the connection broke of one that cannot say how far it
+// got: its pod had sent it, and cannot know that nobody was there.
 func (w *world) underWay(u models.UserID, s sent) bool {
+	near := func(at time.Time) bool {
+		after := at.Sub(s.message.CreatedAt)
+		return !at.IsZero() && after > -10*time.Millisecond && after < 20*time.Millisecond
+	}
 	return slices.ContainsFunc(w.all, func(p *page) bool {
-		after := p.shut.Sub(s.message.CreatedAt)
-		return p.user == u && !p.shut.IsZero() && after > -10*time.Millisecond && after < 20*time.Millisecond
+		if p.user != u {
+			return false
+		}
+		for _, broke := range p.ended {
+			if !p.modern && near(broke) {
+				return true
+			}
+		}
+		return near(p.shut)
 	})
 }
 
