@@ -140,8 +140,8 @@ func (r *roomSet) end() {
 func (r *roomSet) follow(ctx context.Context, end context.CancelFunc, ps *redis.PubSub) {
 	for {
 		subscribe, unsubscribe := r.changes()
-		if r.each(subscribe, func(some ...string) error { return ps.SSubscribe(ctx, some...) }) != nil ||
-			r.each(unsubscribe, func(some ...string) error { return ps.SUnsubscribe(ctx, some...) }) != nil {
+		if r.each(subscribe, func(some ...string) error { return ps.SSubscribe(asItIs, some...) }) != nil ||
+			r.each(unsubscribe, func(some ...string) error { return ps.SUnsubscribe(asItIs, some...) }) != nil {
 			end()
 			return
 		}

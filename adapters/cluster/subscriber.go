@@ -30,6 +30,18 @@ var (
 	errMoved         = errors.New("the channel moved to another server")
 )
 
+// asItIs is for those who use a subscription's connection: go-redis must not dial
+// anew in their name, which a context that is over keeps it from. It would hold a
+// lock over that, for which all others wait that use the connection, and what was
+// published meanwhile would be missed behind our back.
+var asItIs = over()
+
+func over() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	end()
+	return ctx
+}
+
 // subscriber is the one goroutine that listens. It subscribes, hands on what it
 // hears in the order it came, and starts over where the connection breaks.
 type subscriber struct {
@@ -96,7 +108,15 @@ func (s *subscriber) session(parent context.Context) (was bool, err error) {
 			return false, err
 		}
 	}
+	asked := s.now()
 	ps := client.Subscribe(ctx)
+	// This dials: whoever closed it meanwhile would wait for that.
+	waiting, err := s.ask(ctx, ps)
+	if err != nil {
+		_ = ps.Close()
+		s.adopt(nil)
+		return false, err
+	}
 	s.adopt(ps)
 	var helpers sync.WaitGroup
 	// Closing the connection is what ends a blocked read.
@@ -117,8 +137,7 @@ func (s *subscriber) session(parent context.Context) (was bool, err error) {
 		helpers.Wait()
 	}()
 
-	asked := s.now()
-	early, err := s.subscribe(ctx, ps)
+	early, err := s.confirm(ps, waiting)
 	if err != nil {
 		return false, err
 	}
@@ -138,7 +157,7 @@ func (s *subscriber) session(parent context.Context) (was bool, err error) {
 		helpers.Go(func() { s.rooms.follow(ctx, cancel, ps) })
 	}
 	for {
-		got, err := ps.ReceiveTimeout(ctx, hearWithin)
+		got, err := ps.ReceiveTimeout(asItIs, hearWithin)
 		if err != nil {
 			return true, err
 		}
@@ -175,24 +194,25 @@ func (s *subscriber) heard(got any) error {
 	return nil
 }
 
-// subscribe returns once Redis has confirmed every subscription, with what was
-// published meanwhile.
-func (s *subscriber) subscribe(ctx context.Context, ps *redis.PubSub) (early []*redis.Message, err error) {
-	waiting := len(s.channels) + len(s.patterns)
+// ask subscribes to everything and returns how many confirmations there will be.
+func (s *subscriber) ask(ctx context.Context, ps *redis.PubSub) (waiting int, err error) {
 	if s.rooms != nil {
-		if waiting, err = s.rooms.begin(ctx, ps, s.channels); err != nil {
-			return nil, err
-		}
-	} else if err := ps.Subscribe(ctx, s.channels...); err != nil {
-		return nil, err
+		return s.rooms.begin(ctx, ps, s.channels)
+	}
+	if err := ps.Subscribe(ctx, s.channels...); err != nil {
+		return 0, err
 	}
 	if len(s.patterns) > 0 {
-		if err := ps.PSubscribe(ctx, s.patterns...); err != nil {
-			return nil, err
-		}
+		err = ps.PSubscribe(asItIs, s.patterns...)
 	}
+	return len(s.channels) + len(s.patterns), err
+}
+
+// confirm returns once Redis has confirmed every subscription, with what was
+// published meanwhile.
+func (s *subscriber) confirm(ps *redis.PubSub, waiting int) (early []*redis.Message, err error) {
 	for waiting > 0 {
-		got, err := ps.ReceiveTimeout(ctx, hearWithin)
+		got, err := ps.ReceiveTimeout(asItIs, hearWithin)
 		if err != nil {
 			return nil, fmt.Errorf("subscribe: %w", err)
 		}
@@ -213,12 +233,12 @@ func (s *subscriber) subscribe(ctx context.Context, ps *redis.PubSub) (early []*
 }
 
 // ping writes until ctx ends; answers are read by session. A ping that cannot
-// be written ends the session, because go-redis reconnects silently then.
+// be written ends it.
 func (s *subscriber) ping(ctx context.Context, end context.CancelFunc, ps *redis.PubSub) {
 	t := time.NewTicker(pingEvery)
 	defer t.Stop()
 	for {
-		if err := ps.Ping(ctx, strconv.FormatInt(s.now().UnixNano(), 10)); err != nil {
+		if err := ps.Ping(asItIs, strconv.FormatInt(s.now().UnixNano(), 10)); err != nil {
 			end()
 			return
 		}
@@ -278,8 +298,7 @@ func (s *subscriber) fence(ctx context.Context) {
 	}
 	s.fences[name] = passed
 	s.mu.Unlock()
-	// A deadline that passes while it writes would cost us the connection.
-	if ctx.Err() == nil && ps.Ping(context.WithoutCancel(ctx), name) == nil {
+	if ctx.Err() == nil && ps.Ping(asItIs, name) == nil {
 		_ = pause(ctx, hearWithin, passed)
 	}
 	s.mu.Lock()
@@ -324,7 +343,7 @@ func (s *subscriber) leave(ctx context.Context, channel string) {
 	if s.rooms != nil {
 		unsubscribe = ps.SUnsubscribe
 	}
-	if unsubscribe(context.WithoutCancel(ctx), channel) == nil {
+	if unsubscribe(asItIs, channel) == nil {
 		_ = pause(ctx, hearWithin, quiet)
 	}
 }

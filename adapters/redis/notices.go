@@ -10,6 +10,24 @@ import (
 	"parley/models"
 )
 
+const (
+	// silence is how long nothing comes on a connection that is sound: who waits
+	// does so for about a second, and each that comes or goes is confirmed.
+	silence     = 2 * time.Second
+	listenAgain = 200 * time.Millisecond
+)
+
+// asItIs is for those who use a subscription's connection: the driver must not
+// dial anew in their name, which a context that is over keeps it from. It holds a
+// lock over that, for which all others would wait that use the connection.
+var asItIs = over()
+
+func over() context.Context {
+	ctx, end := context.WithCancel(context.Background())
+	end()
+	return ctx
+}
+
 // notices is one subscription for all of this pod that wait for something to be
 // noted in Redis: a connection while anybody waits, however many they are.
 type notices struct {
@@ -37,7 +55,7 @@ func (n *notices) await(channel string) (look <-chan struct{}, done func()) {
 	n.waiting[channel] = append(n.waiting[channel], c)
 	if !n.running {
 		n.running = true
-		go n.run(n.client.Subscribe(context.Background()))
+		go n.run()
 	}
 	poke(n.changed)
 	return c, func() { n.leave(channel, c) }
@@ -81,44 +99,67 @@ func (n *notices) leave(channel string, c chan struct{}) {
 	poke(n.changed)
 }
 
-// run ends with the last who waits.
-func (n *notices) run(sub *driver.PubSub) {
-	defer func() { _ = sub.Close() }()
-	var heard <-chan any // nothing to be heard before there is a connection
+// run listens while anybody waits; it ends with the last who does.
+func (n *notices) run() {
+	for n.listen() {
+		time.Sleep(listenAgain)
+	}
+}
+
+// listen is one connection from beginning to end; it is false once nobody waits.
+func (n *notices) listen() (again bool) {
 	listening := map[string]bool{}
+	come, _, nobody := n.changes(listening)
+	if nobody {
+		return false
+	}
+	sub := n.client.Subscribe(context.Background())
+	if sub.Subscribe(context.Background(), come...) != nil {
+		_ = sub.Close()
+		return true
+	}
+	broken := make(chan struct{})
+	go func() { // ends with the connection, which is closed here
+		defer close(broken)
+		n.hear(sub)
+	}()
+	defer func() {
+		_ = sub.Close()
+		<-broken
+	}()
 	for {
 		select {
+		case <-broken:
+			return true
 		case <-n.changed:
-			come, gone, nobody := n.changes(listening)
-			if nobody {
-				return
-			}
-			n.follow(sub, come, gone)
-			if heard == nil {
-				heard = sub.ChannelWithSubscriptions()
-			}
-		case m, ok := <-heard:
-			switch m := m.(type) {
-			case *driver.Subscription:
-				n.wake(m.Channel)
-			case *driver.Message:
-				n.wake(m.Channel)
-			}
-			if !ok { // the client was closed; who waits has its last look
-				heard = nil
-			}
+		}
+		come, gone, nobody := n.changes(listening)
+		if nobody {
+			return false
+		}
+		if len(come) > 0 && sub.Subscribe(asItIs, come...) != nil {
+			return true
+		}
+		if len(gone) > 0 && sub.Unsubscribe(asItIs, gone...) != nil { // none at all would be every channel
+			return true
 		}
 	}
 }
 
-// follow subscribes as those who wait have changed. What fails is done with the
-// driver's next connection; until then, who waits has its last look.
-func (n *notices) follow(sub *driver.PubSub, come, gone []string) {
-	if len(come) > 0 {
-		_ = sub.Subscribe(context.Background(), come...)
-	}
-	if len(gone) > 0 { // none at all would be every channel
-		_ = sub.Unsubscribe(context.Background(), gone...)
+// hear wakes those who wait for what comes, until the connection is broken or
+// has been silent for so long that it may be.
+func (n *notices) hear(sub *driver.PubSub) {
+	for {
+		got, err := sub.ReceiveTimeout(asItIs, silence)
+		switch m := got.(type) {
+		case *driver.Subscription:
+			n.wake(m.Channel)
+		case *driver.Message:
+			n.wake(m.Channel)
+		}
+		if err != nil {
+			return // it is listened again, and who waits looks then
+		}
 	}
 }
 

@@ -118,6 +118,9 @@ type dialHook struct{ metrics Metrics }
 
 func (h dialHook) DialHook(next driver.DialHook) driver.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if err := ctx.Err(); err != nil {
+			return nil, err // with TLS, the driver would not look
+		}
 		conn, err := next(ctx, network, addr)
 		if err != nil {
 			h.metrics.RedisError("dial")

@@ -117,7 +117,7 @@ type Presence struct {
 	grace   time.Duration
 	dues    dues
 	overdue chan struct{} // somebody may be due whose pod has died
-	telling sync.Mutex    // held while others are told who left
+	telling turn          // held while others are told who left
 	silent  bool          // nobody is told by this pod any more; needs telling
 
 	kicks  chan struct{} // the lease is to be looked at now

@@ -26,7 +26,10 @@ func newMemory() (*memory, error) {
 func (m *memory) client(to *links, latency time.Duration) *driver.Client {
 	const patience = 500 * time.Millisecond // as in production
 	return driver.NewClient(&driver.Options{
-		Dialer: func(context.Context, string, string) (net.Conn, error) {
+		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			l, err := to.dial(latency)
 			if err != nil {
 				return nil, err
