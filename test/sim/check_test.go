@@ -13,7 +13,7 @@ const unknowable = "unknowable"
 
 // fault is one guarantee that did not hold.
 type fault struct {
-	what string // lost, twice, again, leaked, order, offline twice, ghost, failed, or unknowable
+	what string // lost, twice, again, leaked, order, failed, what announced finds, ghost, or unknowable
 	why  string
 }
 
@@ -84,10 +84,8 @@ func (w *world) check() (faults []fault) {
 				add("leaked", "%s was sent %q of %v while out since %v", p.name, s.message.Text, s.message.CreatedAt, from)
 			}
 		}
-		for user, n := range offlineTwice(p.told) {
-			add("offline twice", "%s was told %d times more that %s is offline", p.name, n, user)
-		}
 	}
+	faults = append(faults, w.announced(time.Now())...)
 	for _, u := range w.usersSorted() {
 		for _, s := range w.sent {
 			if _, got := had[u][s.message.ID]; !got && w.due(u, s) {
@@ -178,18 +176,4 @@ func (w *world) out(u models.UserID, s sent, arrived time.Time) (since time.Time
 		}
 	}
 	return time.Time{}, false
-}
-
-// offlineTwice counts, by user, the announcements of offline that another one
-// was before, with nothing in between.
-func offlineTwice(told []announcement) map[models.UserID]int {
-	offline := map[models.UserID]bool{}
-	twice := map[models.UserID]int{}
-	for _, a := range told {
-		if !a.online && offline[a.user] {
-			twice[a.user]++
-		}
-		offline[a.user] = !a.online
-	}
-	return twice
 }

@@ -184,12 +184,15 @@ func (h *happening) outAndIn(s step) {
 	h.world.member(h.chats[1], h.users[0], user, true, r)
 }
 
-// leave closes all pages and looks for ghosts.
+// leave closes all pages, the last when it must know that all others are, and
+// looks for ghosts.
 func (h *happening) leave() (faults []fault) {
-	for _, p := range h.open {
+	for _, p := range h.open[1:] {
 		p.close()
 	}
-	time.Sleep(2 * presenceTTL)
+	time.Sleep(toldWithin + moment)
+	h.open[0].close()
+	time.Sleep(toldWithin)
 	for _, u := range h.users {
 		if left, err := h.world.memory.mini.SMembers("user:" + string(u) + ":sockets"); err == nil && len(left) > 0 {
 			faults = append(faults, fault{what: "ghost", why: fmt.Sprintf("%s still has %v", u, left)})

@@ -64,6 +64,9 @@ func newPlan(seed uint64, of []kind) plan {
 			switch k {
 			case aways:
 				s.d = time.Duration(100+r.IntN(10000)) * time.Millisecond
+				if s.n/10%4 == 0 { // and some until everybody must know
+					s.d += toldWithin
+				}
 			case killedPod, rolling:
 				s.d = time.Duration(500+r.IntN(4000)) * time.Millisecond
 			case cutOff, pausedRed, killedRed, awayMongo:

@@ -37,6 +37,7 @@ type page struct {
 	ended       map[int]time.Time // when each connection broke, where nobody can know what came through it
 	got         []receipt
 	told        []announcement
+	stays       []stay
 	refused     string
 	shut        time.Time // when the user closed it
 }
@@ -125,6 +126,7 @@ func (p *page) connect(ctx context.Context) (opened bool) {
 		_ = l.a.Close()
 		p.mu.Lock()
 		p.link, p.connected = nil, false
+		p.ends()
 		p.mu.Unlock()
 	}()
 	_ = l.a.SetReadDeadline(time.Now().Add(20 * time.Second)) // the manager's timeout
@@ -187,6 +189,7 @@ func (p *page) heard(text string, conn int) (answer string, err error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.connected = true
+		p.begins()
 		p.pid = hello.PID
 		return "", nil
 	case strings.HasPrefix(text, "42"):
@@ -253,6 +256,9 @@ func (p *page) unknowable() {
 func (p *page) vanish() {
 	if l := p.current(); l != nil {
 		p.unknowable()
+		p.mu.Lock()
+		p.ends()
+		p.mu.Unlock()
 		l.hold(true)
 	}
 }
