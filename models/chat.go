@@ -34,3 +34,12 @@ type Seat struct {
 	ChatID   ChatID
 	Taken    bool
 }
+
+// Move is a change of who takes part in a chat, made by way of Parley.
+type Move struct {
+	UserID UserID
+	ChatID ChatID
+	Added  bool // or removed
+	// At lies between the request and its answer.
+	At time.Time
+}

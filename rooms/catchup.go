@@ -25,8 +25,13 @@ func (s *Service) CatchUp(ctx context.Context, since time.Time) error {
 			return err
 		}
 	}
+	asOf := s.Now()
+	moves, err := s.movesSince(ctx, since.Add(-Slack), s.Hub.Users()...)
+	if err != nil {
+		return err
+	}
 	for chats := range slices.Chunk(s.Hub.Chats(), catchUpChats) {
-		if err := s.retell(ctx, since, chats); err != nil {
+		if err := s.retell(ctx, since, chats, asOf, moves); err != nil {
 			return err
 		}
 	}
@@ -76,12 +81,12 @@ func (s *Service) chatsByID(ctx context.Context, ids []models.ChatID) (map[model
 	return byID, err
 }
 
-func (s *Service) retell(ctx context.Context, since time.Time, chats []models.ChatID) error {
+func (s *Service) retell(ctx context.Context, since time.Time, chats []models.ChatID, asOf time.Time, moves moves) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.StoreTimeout)
 	defer cancel()
 	messages, err := s.Messages.Since(ctx, chats, since.Add(-Slack), catchUpMessages)
 	for _, m := range messages {
-		s.Hub.Retell(m)
+		s.Hub.Retell(m, asOf, moves.out(m))
 	}
 	return err
 }

@@ -39,12 +39,18 @@ func (s *Service) CreateChat(ctx context.Context, caller models.UserID, particip
 
 // AddParticipant lets a user into a chat the caller takes part in.
 func (s *Service) AddParticipant(ctx context.Context, caller models.UserID, id models.ChatID, user models.UserID) (models.Chat, error) {
+	asked := s.now()
 	chat, err := s.member(ctx, caller, id)
 	if err != nil {
 		return models.Chat{}, err
 	}
 	if !chat.Has(user) && len(chat.Participants) >= s.Limits.Participants {
 		return models.Chat{}, models.Refuse(models.CodeInvalidBody, fmt.Sprintf("a chat has at most %d participants", s.Limits.Participants))
+	}
+	if !chat.Has(user) {
+		if err := s.Moves.SaveMove(ctx, models.Move{UserID: user, ChatID: id, Added: true, At: asked}); err != nil {
+			return models.Chat{}, err
+		}
 	}
 	chat, found, err := s.Chats.AddParticipant(ctx, id, user, s.now())
 	if err != nil {
@@ -60,6 +66,7 @@ func (s *Service) AddParticipant(ctx context.Context, caller models.UserID, id m
 // or lets the caller leave. When it returns, no socket of the user hears the
 // chat any more; after an error the caller must try again.
 func (s *Service) RemoveParticipant(ctx context.Context, caller models.UserID, id models.ChatID, user models.UserID) (models.Chat, error) {
+	asked := s.now()
 	chat, found, err := s.Chats.Chat(ctx, id)
 	switch {
 	case err != nil:
@@ -70,6 +77,11 @@ func (s *Service) RemoveParticipant(ctx context.Context, caller models.UserID, i
 		return models.Chat{}, models.Refuse(models.CodeNotAParticipant, "you do not take part in this chat")
 	}
 	was := chat.Has(user)
+	if was {
+		if err := s.Moves.SaveMove(ctx, models.Move{UserID: user, ChatID: id, At: asked}); err != nil {
+			return models.Chat{}, err
+		}
+	}
 	chat, found, err = s.Chats.RemoveParticipant(ctx, id, user, s.now())
 	if err != nil {
 		return models.Chat{}, err

@@ -27,6 +27,15 @@ type Chats interface {
 	RemoveParticipant(ctx context.Context, id models.ChatID, user models.UserID, at time.Time) (chat models.Chat, found bool, err error)
 }
 
+// Moves remembers, for ever, whom Parley has let into chats and shown the door.
+// Of who is in a chat from its beginning it knows nothing, nor of what others
+// change.
+type Moves interface {
+	SaveMove(ctx context.Context, move models.Move) error
+	// Moves returns those of the users at or after since, oldest first.
+	Moves(ctx context.Context, since time.Time, users ...models.UserID) ([]models.Move, error)
+}
+
 // Messages is where messages are kept. Their order is (CreatedAt, ID).
 type Messages interface {
 	// Insert stores all of them or none: after an error nothing stays behind.
@@ -155,8 +164,9 @@ type Hub interface {
 	Reseat(ctx context.Context, users []models.UserID, look func() (map[models.UserID][]models.ChatID, error)) ([]models.Seat, error)
 	// Retell tells this pod's sockets what they may have missed: those in the
 	// chat's room, or where the message went there already, those alone whom
-	// Reseat has put there since.
-	Retell(message models.Message)
+	// Reseat has put there since. Who came to the room after asOf has had it, or was
+	// not to have it; nor were the users except.
+	Retell(message models.Message, asOf time.Time, except []models.UserID)
 	// Part cuts off, on every pod, the sockets that hold the session, but for one.
 	// It waits for nobody.
 	Part(session models.SessionID, except models.SocketID)

@@ -21,7 +21,7 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, socket mo
 	if err != nil || !found {
 		return nil // they live on other pods, or those are slow: what was missed is in the history
 	}
-	missed, _, err := s.missed(ctx, chats, left.Since.Add(-Slack), left.Seen)
+	missed, _, err := s.missed(ctx, user, chats, left.Since.Add(-Slack), left.Seen)
 	if err != nil {
 		s.Logger.Warn("what a dead connection missed was not looked up", "user", user, "error", err)
 		s.Metrics.Dropped("dead_connection")

@@ -71,7 +71,7 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 	if had != nil {
 		before, since = *had, had.Since.Add(-Slack)
 	}
-	missed, whole, err = s.missed(ctx, chats, since, before.Seen)
+	missed, whole, err = s.missed(ctx, user, chats, since, before.Seen)
 	if err != nil {
 		return nil, false, err
 	}
@@ -80,7 +80,7 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 			return nil, false, err
 		} else if found {
 			before, since = left, left.Since.Add(-Slack)
-			if missed, whole, err = s.missed(ctx, chats, since, left.Seen); err != nil {
+			if missed, whole, err = s.missed(ctx, user, chats, since, left.Seen); err != nil {
 				return nil, false, err
 			}
 		}
@@ -204,11 +204,11 @@ func (s *Service) absence(ctx context.Context, user models.UserID) (models.Absen
 	return s.Absences.Absence(ctx, user)
 }
 
-func (s *Service) missed(ctx context.Context, chats []models.ChatID, since time.Time, seen []models.MessageID) (missed []models.Message, whole bool, err error) {
+func (s *Service) missed(ctx context.Context, user models.UserID, chats []models.ChatID, since time.Time, seen []models.MessageID) (missed []models.Message, whole bool, err error) {
 	if s.Limits.Replay == 0 || len(chats) == 0 {
 		return nil, s.Limits.Replay > 0, nil
 	}
-	messages, err := s.Messages.Since(ctx, chats, since, s.Limits.Replay+len(seen)+1)
+	messages, err := s.theirs(ctx, user, chats, since, s.Limits.Replay+len(seen)+1)
 	if err != nil {
 		return nil, false, err
 	}

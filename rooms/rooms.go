@@ -19,6 +19,7 @@ import (
 // Options are what a Service is made of; every field is required.
 type Options struct {
 	Chats    Chats
+	Moves    Moves
 	Messages Messages
 	Requests Requests
 	Absences Absences

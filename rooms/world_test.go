@@ -31,6 +31,7 @@ type world struct {
 	stopNoting func()
 	chats      map[models.ChatID]models.Chat
 	messages   []models.Message
+	moves      []models.Move
 	requests   map[string]models.Request
 	saved      map[models.UserID]models.Absence
 	noted      map[models.UserID]note
@@ -81,7 +82,7 @@ func newWorld(t *testing.T) *world {
 		untold: map[models.UserID]time.Time{}, told: map[models.UserID]time.Time{},
 	}
 	w.svc = New(Options{
-		Chats: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Hub: hub{w},
+		Chats: w, Moves: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Hub: hub{w},
 		Media: w, IDs: w, Metrics: w, Logger: slog.New(slog.DiscardHandler), Now: w.now,
 		Limits: Limits{
 			TextBytes: 100, Files: 3, Participants: 4, NameBytes: 20, PresenceRoom: 4, Replay: 5, ReplayGrace: 5 * time.Second,
@@ -340,6 +341,9 @@ func (w *world) RemoveParticipant(_ context.Context, id models.ChatID, user mode
 func (w *world) change(id models.ChatID, at time.Time, f func([]models.UserID) []models.UserID) (models.Chat, bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if err := w.failure("before the change"); err != nil {
+		return models.Chat{}, false, err
+	}
 	c, ok := w.chats[id]
 	if ok {
 		c.Participants, c.UpdatedAt = f(c.Participants), at
@@ -746,8 +750,8 @@ func (h hub) Chats() (chats []models.ChatID) {
 	return slices.Compact(chats)
 }
 
-func (h hub) Retell(m models.Message) {
-	h.Emit(models.Audience{Chats: []models.ChatID{m.ChatID}}, models.NewMessage{Message: m})
+func (h hub) Retell(m models.Message, _ time.Time, except []models.UserID) {
+	h.Emit(models.Audience{Chats: []models.ChatID{m.ChatID}, ExceptUsers: except}, models.NewMessage{Message: m})
 }
 
 // Reseat moves each user's one socket.

@@ -148,7 +148,7 @@ func (s *Server) build(ctx context.Context) error {
 		return err
 	}
 	s.rooms = rooms.New(rooms.Options{
-		Chats: database, Messages: database, Requests: database, Absences: database, IDs: database,
+		Chats: database, Moves: database, Messages: database, Requests: database, Absences: database, IDs: database,
 		Presence: presence, Census: census, Sessions: presence, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
 			TextBytes: cfg.MaxTextBytes, Files: cfg.MaxFiles, Participants: maxParticipants, NameBytes: maxNameBytes, PresenceRoom: cfg.PresenceRoom,

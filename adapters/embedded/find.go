@@ -91,6 +91,8 @@ func (q query) find(ctx context.Context, db *sql.DB, table string) ([]bson.Raw, 
 		raws, err = q.ofMembers(ctx, db, table, values)
 	case key == "chatId" && q.collection == "messages":
 		raws, err = q.inOrder(ctx, db, table, values)
+	case key == "user" && q.collection == "parley_moves" && q.plain():
+		raws, err = q.ofUsers(ctx, db, table, values)
 	default:
 		err = errOther
 	}
@@ -193,6 +195,27 @@ func (q query) ofMembers(ctx context.Context, db *sql.DB, table string, users []
 	return q.take(rows, nil)
 }
 
+// ofUsers finds the moves of users from a time on.
+func (q query) ofUsers(ctx context.Context, db *sql.DB, table string, users []bson.RawValue) ([]bson.Raw, error) {
+	from, to := q.between("at")
+	get, err := db.PrepareContext(ctx, fmt.Sprintf(`SELECT %s FROM "%s" WHERE %s = ? AND %s BETWEEN ? AND ?`, doc, table, moveOf, moveAt))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = get.Close() }()
+	var raws []bson.Raw
+	for _, user := range texts(users) {
+		rows, err := get.QueryContext(ctx, user, from, to)
+		if err != nil {
+			return nil, err
+		}
+		if raws, err = q.take(rows, raws); err != nil {
+			return nil, err
+		}
+	}
+	return raws, nil
+}
+
 func idsOf(ctx context.Context, db *sql.DB, statement string, names []any) (raws []bson.Raw, err error) {
 	rows, err := db.QueryContext(ctx, statement, names...)
 	if err != nil {
@@ -261,7 +284,7 @@ func (q query) inOrder(ctx context.Context, db *sql.DB, table string, chats []bs
 	if err != nil || q.limit == 0 {
 		return nil, errOther
 	}
-	from, to := q.between()
+	from, to := q.between("createdAt")
 	order := [...]string{"", " DESC"}[(1-direction)/2]
 	get, err := db.PrepareContext(ctx, fmt.Sprintf(`SELECT %[1]s, CAST(%[3]s AS INTEGER), %[4]s FROM "%[2]s" WHERE %[5]s = ? AND %[3]s BETWEEN ? AND ? ORDER BY %[3]s%[6]s, %[4]s%[6]s`,
 		doc, table, messageAt, messageID, messageIn, order))
@@ -335,11 +358,11 @@ func (q query) direction() (int, error) {
 	return int(a), nil
 }
 
-// between is which times can match.
-func (q query) between() (from, to int64) {
+// between is which times of a field can match.
+func (q query) between(field string) (from, to int64) {
 	const aeon = 1 << 62
 	from, to = -aeon, aeon
-	d, ok := q.filter.Lookup("createdAt").DocumentOK()
+	d, ok := q.filter.Lookup(field).DocumentOK()
 	if !ok {
 		return from, to
 	}

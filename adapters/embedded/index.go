@@ -30,9 +30,15 @@ const (
 	messageAt = `json_extract(` + doc + `,'$.createdAt')`
 	messageID = `json_extract(` + doc + `,'$._id')`
 
+	moveOf = `json_extract(` + doc + `,'$.user')`
+	moveAt = `json_extract(` + doc + `,'$.at')`
+
 	byID    = `CREATE INDEX IF NOT EXISTS "parley_id_%[1]s" ON "%[1]s" (` + docID + `)`
 	byOrder = `CREATE INDEX IF NOT EXISTS "parley_order_%[1]s" ON "%[1]s" (` + messageIn + `, ` + messageAt + ` DESC, ` + messageID + ` DESC)`
 )
+
+// byMove is for moves, by whose they are and when.
+const byMove = `CREATE INDEX IF NOT EXISTS "parley_moves_%[1]s" ON "%[1]s" (` + moveOf + `, ` + moveAt + `)`
 
 // memberTable keeps who takes part in which chat. The id and its kind are read
 // once a chat, not once for each of ten thousand members.
@@ -141,6 +147,8 @@ func (in *indexed) make(ctx context.Context, collection, table string) error {
 	switch collection {
 	case "messages":
 		statements = append(statements, fmt.Sprintf(byOrder, table))
+	case "parley_moves":
+		statements = append(statements, fmt.Sprintf(byMove, table))
 	case "chats":
 		var there int
 		row := in.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_master WHERE type = 'trigger' AND name = ?`, "parley_DELETE_"+table)

@@ -33,7 +33,7 @@ func holds(d bson.Raw, key string, want bson.RawValue) (bool, error) {
 	switch key {
 	case "$and", "$or":
 		return combined(d, key, want)
-	case "_id", "chatId", "createdAt", "participants":
+	case "_id", "chatId", "createdAt", "participants", "user", "at":
 	default:
 		return false, errOther
 	}

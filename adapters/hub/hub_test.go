@@ -358,7 +358,7 @@ func TestWhatIsSaidWhileCatchingUpComesBehindIt(t *testing.T) {
 			p.s.OnResumed(func(context.Context, time.Time) {
 				close(asked)
 				<-answer
-				p.s.Retell(msg(chat, 100, "missed").Message)
+				p.s.Retell(msg(chat, 100, "missed").Message, time.Now(), nil)
 			})
 			p.start()
 			c := p.dial()

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"parley/models"
@@ -167,8 +168,10 @@ func (s *seating) take(name string) {
 }
 
 // Retell sends a message to this pod's sockets in the chat's room. Where it was
-// sent already, those alone get it whom Reseat has put there since.
-func (s *Server) Retell(message models.Message) {
+// sent already, those alone get it whom Reseat has put there since. Who came there
+// after asOf has had it on the way in, or was not to have it; nor are the users
+// except.
+func (s *Server) Retell(message models.Message, asOf time.Time, except []models.UserID) {
 	p, _ := s.event(models.NewMessage{Message: message})
 	msg, ok := s.encode(p, false)
 	if !ok || msg.sent == nil {
@@ -191,6 +194,9 @@ func (s *Server) Retell(message models.Message) {
 	}
 	var to []*member
 	for _, m := range r.members {
+		if m.since(r).After(asOf) || slices.Contains(except, m.user) {
+			continue
+		}
 		told, seated := m.seating.seated[string(message.ChatID)]
 		if known && (!seated || !m.since(r).After(sent)) {
 			continue // it was there, or was not to hear it

@@ -179,10 +179,10 @@ func TestRetell(t *testing.T) {
 	p.s.Emit(toChat(chat), msg(chat, 2, "said here since"))
 	for range 2 { // as after an error
 		for i, text := range []string{"said elsewhere", "said here, before late was there", "said here since"} {
-			p.s.Retell(message(i, text))
+			p.s.Retell(message(i, text), time.Now(), nil)
 		}
 	}
-	p.s.Retell(models.Message{ID: "x", ChatID: chatD}) // nobody is there
+	p.s.Retell(models.Message{ID: "x", ChatID: chatD}, time.Now(), nil) // nobody is there
 	done <- struct{}{}
 	eventually(t, "the end of it", func() bool {
 		p.s.resumption.mu.Lock()
@@ -191,7 +191,7 @@ func TestRetell(t *testing.T) {
 	})
 	bus.local.Resumed(time.Now())
 	<-resumed
-	p.s.Retell(message(5, "as well, and not retold now"))
+	p.s.Retell(message(5, "as well, and not retold now"), time.Now(), nil)
 	p.s.Emit(toChat(chat), msg(chat, 9, "end"))
 	done <- struct{}{}
 	for _, tt := range []struct {

@@ -160,11 +160,12 @@ func (s *Store) gathers() {
 	s.chatIDsOfMany = &gather[[]models.UserID, map[models.UserID][]models.ChatID]{answer: s.answerChatIDsOf, trips: readTrips}
 	s.sinceMany = &gather[sinceAsked, []models.Message]{answer: s.answerSince, trips: readTrips}
 	s.absencesOf = &gather[models.UserID, noted]{answer: s.findAbsences, trips: readTrips}
+	s.movesMany = &gather[movesAsked, []models.Move]{answer: s.answerMoves, trips: readTrips}
 	s.absencesSaved = &gather[absenceNote, error]{answer: s.saveAbsences, trips: writeTrips}
 	if s.byIDs {
 		return
 	}
-	s.inserts.trips, s.claims.trips, s.chatIDsOfMany.trips, s.sinceMany.trips = 1, 1, 1, 1
+	s.inserts.trips, s.claims.trips, s.chatIDsOfMany.trips, s.sinceMany.trips, s.movesMany.trips = 1, 1, 1, 1, 1
 	s.absencesOf.trips, s.absencesOf.most = parallelReads, 1
 	s.absencesSaved.trips, s.absencesSaved.most = 1, 1
 }

@@ -33,6 +33,14 @@ func TestEnsureIndexes(t *testing.T) {
 	}
 }
 
+func TestTheIndexOfMoves(t *testing.T) {
+	f := open(t, nil)
+	must(t, f.EnsureIndexes(t.Context()))
+	if got := f.indexNames(t, "parley_moves"); !slices.Equal(got, []string{"_id_", "user_1_at_1"}) {
+		t.Error(got)
+	}
+}
+
 func TestOthersIndexesWillDo(t *testing.T) {
 	f := open(t, nil)
 	for coll, keys := range map[string]bson.D{

@@ -23,6 +23,7 @@ import (
 
 var (
 	_ rooms.Chats    = (*mongo.Store)(nil)
+	_ rooms.Moves    = (*mongo.Store)(nil)
 	_ rooms.Messages = (*mongo.Store)(nil)
 	_ rooms.Requests = (*mongo.Store)(nil)
 	_ rooms.Absences = (*mongo.Store)(nil)

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"parley/adapters/mongo"
 	"parley/models"
 )
@@ -36,6 +38,7 @@ func TestWhatIsRead(t *testing.T) {
 	must(t, f.EnsureIndexes(ctx))
 	chats := f.crowdedChats(t, nChats, wide)
 	f.manyMessages(t, chats, nMessages)
+	f.manyMoves(t, chats[0], nMessages)
 	var some []models.UserID
 	for i := range 10 {
 		some = append(some, models.UserID(fmt.Sprintf("user %d", i)))
@@ -94,6 +97,13 @@ func TestWhatIsRead(t *testing.T) {
 		}},
 		{name: "POST: stored", results: 1, trips: 1, bytes: 1000, call: func() (int, error) {
 			return 1, f.Insert(ctx, []models.Message{f.text(chats[0], nMessages)})
+		}},
+		{name: "a move", results: 1, trips: 1, bytes: 1000, call: func() (int, error) {
+			return 1, f.SaveMove(ctx, models.Move{UserID: hexUser, ChatID: chats[0], At: at(nMessages)})
+		}},
+		{name: "backlog: who moved since", results: 2, trips: 1, docs: 2, keys: 4, bytes: 1000, call: func() (int, error) {
+			m, err := f.Moves(ctx, at(nMessages), hexUser)
+			return len(m), err
 		}},
 		{name: "absence", results: 0, trips: 1, docs: 1, bytes: 1000, call: func() (int, error) {
 			_, found, err := f.Absence(ctx, hexUser)
@@ -164,5 +174,25 @@ func (f *fixture) manyMessages(t *testing.T, chats []models.ChatID, n int) {
 			f.insert(t, all...)
 			all = nil
 		}
+	}
+}
+
+// manyMoves are of two users, a millisecond apart, the last of them at(n).
+func (f *fixture) manyMoves(t *testing.T, chat models.ChatID, n int) {
+	t.Helper()
+	var docs []any
+	for i := range 2 * n {
+		user := hexUser
+		if i%2 == 0 {
+			user = nameUser
+		}
+		docs = append(docs, bson.D{
+			{Key: "_id", Value: bson.NewObjectID()}, {Key: "user", Value: string(user)}, {Key: "chat", Value: oid(t, string(chat))},
+			{Key: "added", Value: i%4 < 2}, {Key: "at", Value: bson.NewDateTimeFromTime(at((i + 2) / 2))},
+		})
+	}
+	for some := range slices.Chunk(docs, 1000) {
+		_, err := f.raw.Collection("parley_moves").InsertMany(t.Context(), some)
+		must(t, err)
 	}
 }

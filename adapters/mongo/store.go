@@ -25,6 +25,7 @@ const (
 	collMessages = "messages"
 	collRequests = "parley_requests"
 	collAbsences = "parley_absences"
+	collMoves    = "parley_moves"
 	collState    = "parley_state"
 )
 
@@ -79,6 +80,7 @@ type Store struct {
 	messages *mongo.Collection
 	requests *mongo.Collection
 	absences *mongo.Collection
+	moves    *mongo.Collection
 	state    *mongo.Collection
 
 	ids  *idSource
@@ -95,6 +97,7 @@ type Store struct {
 	chatIDsOfMany *gather[[]models.UserID, map[models.UserID][]models.ChatID]
 	sinceMany     *gather[sinceAsked, []models.Message]
 	absencesOf    *gather[models.UserID, noted]
+	movesMany     *gather[movesAsked, []models.Move]
 	absencesSaved *gather[absenceNote, error]
 
 	mu        sync.Mutex
@@ -134,7 +137,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		client: client, logger: o.Logger, now: o.Now, metrics: o.Metrics, timeout: o.OpTimeout,
 		chats: db.Collection(collChats), messages: db.Collection(collMessages), requests: db.Collection(collRequests),
-		absences: db.Collection(collAbsences), state: db.Collection(collState),
+		absences: db.Collection(collAbsences), moves: db.Collection(collMoves), state: db.Collection(collState),
 		ids: ids, wide: maxWide,
 	}
 	s.undo = newUndoer(s, o.UndoQueue)

@@ -179,6 +179,8 @@ func reads(x exchanged) (docs, keys int, err error) {
 			return 0, 0, fmt.Errorf("more than the participants of chats is read")
 		}
 		return x.found, x.found, nil
+	case field == "user" && elements[1].Key() == "at" && len(elements) == 2:
+		return x.found, x.found + 2*listed(filter.Lookup("user")), nil // (user, at)
 	case field == "chatId" && elements[1].Key() == "createdAt":
 		return ofMessages(command, filter, limit)
 	}

@@ -21,6 +21,7 @@ type database struct {
 	away      bool
 	chats     map[models.ChatID]models.Chat
 	messages  []models.Message
+	moves     []models.Move
 	requests  map[string]models.Request
 	absences  map[models.UserID]models.Absence
 	ids       int
@@ -147,6 +148,22 @@ func (v view) change(ctx context.Context, id models.ChatID, f func([]models.User
 		}
 	})
 	return c, ok, err
+}
+
+func (v view) SaveMove(ctx context.Context, m models.Move) error {
+	return v.do(ctx, func() { v.moves = append(v.moves, m) })
+}
+
+func (v view) Moves(ctx context.Context, since time.Time, users ...models.UserID) (out []models.Move, err error) {
+	err = v.do(ctx, func() {
+		for _, m := range v.moves {
+			if slices.Contains(users, m.UserID) && !m.At.Before(since) {
+				out = append(out, m)
+			}
+		}
+	})
+	slices.SortStableFunc(out, func(a, b models.Move) int { return a.At.Compare(b.At) })
+	return out, err
 }
 
 func (v view) Insert(ctx context.Context, messages []models.Message) error {

@@ -74,7 +74,7 @@ func (w *world) newPod(name string) (*pod, error) {
 		return nil, err
 	}
 	p.rooms = rooms.New(rooms.Options{
-		Chats: store, Messages: store, Requests: store, Absences: store, IDs: store,
+		Chats: store, Moves: store, Messages: store, Requests: store, Absences: store, IDs: store,
 		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},
 		Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
