@@ -67,18 +67,12 @@ func (s *Server) parting(m *member, reason socketio.Reason, now time.Time) parti
 	if !p.departure.Welcomed {
 		return p // it never listened
 	}
-	p.sent = append(p.sent, m.history.retold...)
+	p.sent = append(p.sent, m.history.apart...)
+	p.departure.SentFrom = m.history.from
 	for _, seat := range m.seats {
-		r, since := seat.room, seat.since
-		for _, sent := range slices.Backward(r.recent.sent) {
-			if sent.at.Before(since) {
-				break
-			}
-			p.sent = append(p.sent, sent)
-		}
-		if from := r.recent.sent; !r.recent.dropped.Before(since) && len(from) > 0 && from[0].at.After(p.departure.SentFrom) {
-			p.departure.SentFrom = from[0].at
-		}
+		sent, from := seat.sent()
+		p.sent = append(p.sent, sent...)
+		p.departure.SentFrom = later(p.departure.SentFrom, from)
 	}
 	return p
 }

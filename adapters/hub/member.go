@@ -64,7 +64,10 @@ type history struct {
 	backlog map[models.MessageID]struct{} // not to be sent live, until quiet
 	quiet   time.Time
 	given   []models.Delivery // the backlog in its order, as far as it is of use
-	retold  []sentAt          // what went to a room before the socket was there, and to it later
+	// apart is what it was sent and its rooms do not say: what went to a room before
+	// the socket was there, and to it later, and to rooms it has left.
+	apart []sentAt
+	from  time.Time // apart has all since then, or all where it is zero
 	// before and brought are what its client had when it came, for Retell: all
 	// that is older, and these.
 	before  time.Time
@@ -191,10 +194,20 @@ func (h *history) had(id models.MessageID, now time.Time) bool {
 	return had && now.Before(h.quiet)
 }
 
-// brings says whether the client had the message when it came.
+// sets apart what the socket was sent, the newest of it.
+func (h *history) sets(sent ...sentAt) {
+	h.apart = append(h.apart, sent...)
+	if over := len(h.apart) - maxSeen; over > 0 {
+		h.apart = slices.Clone(h.apart[over:])
+		h.from = later(h.from, h.apart[0].at)
+	}
+}
+
+// brings says whether the client had the message when it came, or was sent it in
+// a room it has left since.
 func (h *history) brings(message models.Message) bool {
 	_, had := h.brought[message.ID]
-	return had || message.CreatedAt.Before(h.before)
+	return had || message.CreatedAt.Before(h.before) || slices.ContainsFunc(h.apart, func(s sentAt) bool { return s.id == message.ID })
 }
 
 // forget drops the backlog's ids once they are no longer needed.

@@ -65,6 +65,15 @@ func (r *recent) when(id models.MessageID) (at time.Time, ok bool) {
 	return time.Time{}, false
 }
 
+// from is what was sent from then on.
+func (r *recent) from(since time.Time) []sentAt {
+	n := len(r.sent)
+	for n > 0 && !r.sent[n-1].at.Before(since) {
+		n--
+	}
+	return r.sent[n:]
+}
+
 func (r *recent) add(id models.MessageID, at time.Time) {
 	if len(r.sent) >= maxRecent {
 		r.drop(len(r.sent) - maxRecent + 1)

@@ -210,8 +210,8 @@ func (s *Server) Retell(message models.Message, asOf time.Time, except []models.
 		if seated {
 			told[id] = struct{}{}
 		}
-		if known && len(m.history.retold) < maxSeen {
-			m.history.retold = append(m.history.retold, sentAt{id: id, at: now})
+		if known {
+			m.history.sets(sentAt{id: id, at: now})
 		}
 		to = append(to, m)
 	}

@@ -20,6 +20,23 @@ type seat struct {
 	since time.Time
 }
 
+// sent is what went to the room since it was taken; of a long time all since from,
+// else from is zero. It needs index.mu.
+func (s seat) sent() (all []sentAt, from time.Time) {
+	r := &s.room.recent
+	if all = r.from(s.since); len(all) > 0 && !r.dropped.Before(s.since) {
+		from = all[0].at
+	}
+	return all, from
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // seatIn is which of its seats that in the room is, or -1. It looks where there is
 // less to look at: a user may have many chats, and a chat many users. It needs
 // index.mu.
@@ -68,6 +85,11 @@ func (x *index) join(m *member, name string, now time.Time) {
 func (x *index) leave(m *member, name string) {
 	m.seating.leaves(name, m.gate != nil && m.user != "")
 	if i := m.seatIn(x.rooms[name]); i >= 0 {
+		if m.gate == nil { // else it was not sent anything there yet
+			sent, from := m.seats[i].sent()
+			m.history.from = later(m.history.from, from)
+			m.history.sets(sent...)
+		}
 		x.vacate(m.seats[i])
 		m.seats = slices.Delete(m.seats, i, i+1)
 	}
