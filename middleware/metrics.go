@@ -20,7 +20,7 @@ type Metrics struct {
 	stored, replayed           prometheus.Counter
 	send                       prometheus.Histogram
 	dropped                    counters
-	unspoken                   prometheus.Gauge
+	unspoken, heardBehind      prometheus.Gauge
 	sockets, waiting           prometheus.Gauge
 	notLetIn                   counters
 	opened                     prometheus.Counter
@@ -72,21 +72,22 @@ func NewMetrics() *Metrics {
 	f := factory{r}
 	refusals := f.counterVec("parley_refusals_total", "What was refused, over REST or a socket (via), by code.", "via", "code")
 	m := &Metrics{
-		registry:   r,
-		stored:     f.counter("parley_messages_stored_total", "Messages stored."),
-		replayed:   f.counter("parley_messages_replayed_total", "Messages sent again to users who had been away."),
-		send:       f.histogram("parley_send_seconds", "Time from an accepted post to its messages being stored and emitted."),
-		dropped:    f.counters("parley_dropped_total", "Work given up, by reason.", "reason"),
-		unspoken:   f.gauge("parley_connections_unspoken", "Connections open without a byte so far."),
-		sockets:    f.gauge("parley_sockets", "Sockets connected to this pod."),
-		waiting:    f.gauge("parley_sockets_waiting", "Sockets that wait at the door to be let in."),
-		notLetIn:   f.counters("parley_connect_retries_total", "Tries to let a socket in that failed for a reason of ours, and are made again, by reason.", "reason"),
-		opened:     f.counter("parley_sockets_opened_total", "Sockets let in."),
-		closed:     f.counters("parley_sockets_closed_total", "Sockets that left, by reason.", "reason"),
-		cut:        f.counters("parley_sockets_cut_total", "Connections this pod closed on purpose, by reason.", "reason"),
-		delivered:  f.counter("parley_deliveries_total", "Events written to sockets."),
-		duplicates: f.counter("parley_duplicates_total", "Events kept from a socket that had them already."),
-		panics:     f.counter("parley_panics_total", "Panics caught in handlers."),
+		registry:    r,
+		stored:      f.counter("parley_messages_stored_total", "Messages stored."),
+		replayed:    f.counter("parley_messages_replayed_total", "Messages sent again to users who had been away."),
+		send:        f.histogram("parley_send_seconds", "Time from an accepted post to its messages being stored and emitted."),
+		dropped:     f.counters("parley_dropped_total", "Work given up, by reason.", "reason"),
+		unspoken:    f.gauge("parley_connections_unspoken", "Connections open without a byte so far."),
+		heardBehind: f.gauge("parley_heard_behind_seconds", "How far behind the clock all pods are known to have been heard."),
+		sockets:     f.gauge("parley_sockets", "Sockets connected to this pod."),
+		waiting:     f.gauge("parley_sockets_waiting", "Sockets that wait at the door to be let in."),
+		notLetIn:    f.counters("parley_connect_retries_total", "Tries to let a socket in that failed for a reason of ours, and are made again, by reason.", "reason"),
+		opened:      f.counter("parley_sockets_opened_total", "Sockets let in."),
+		closed:      f.counters("parley_sockets_closed_total", "Sockets that left, by reason.", "reason"),
+		cut:         f.counters("parley_sockets_cut_total", "Connections this pod closed on purpose, by reason.", "reason"),
+		delivered:   f.counter("parley_deliveries_total", "Events written to sockets."),
+		duplicates:  f.counter("parley_duplicates_total", "Events kept from a socket that had them already."),
+		panics:      f.counter("parley_panics_total", "Panics caught in handlers."),
 
 		socketRefused: counters{refusals.MustCurryWith(prometheus.Labels{"via": "socket"}), newLabels()},
 		restRefused:   counters{refusals.MustCurryWith(prometheus.Labels{"via": "rest"}), newLabels()},

@@ -16,6 +16,9 @@ func (m *Metrics) Sent(d time.Duration) { m.send.Observe(d.Seconds()) }
 // Dropped counts work given up.
 func (m *Metrics) Dropped(reason string) { m.dropped.inc(reason) }
 
+// HeardBehind is how far behind the clock all pods are known to have been heard.
+func (m *Metrics) HeardBehind(d time.Duration) { m.heardBehind.Set(d.Seconds()) }
+
 // What package listen tells.
 
 // Unspoken is the number of connections without a byte so far.

@@ -2,6 +2,20 @@ package models
 
 import "time"
 
+// Mark is what a pod says of itself to the others; see rooms.Marks.
+type Mark struct {
+	// Sent is a time such that all it stamped before is handed to the others.
+	Sent time.Time
+	// Heard is a time such that all that any pod stamped before has reached it.
+	Heard time.Time
+	// Over is true of a pod that has ended: it stamps nothing any more.
+	Over bool
+}
+
+// Slack is how long a message may take from its stamp to the sockets where no mark
+// tells: where it comes from a pod that keeps none, a Node pod's.
+const Slack = 10 * time.Second
+
 // Identity is who a verified token speaks for.
 type Identity struct {
 	UserID UserID

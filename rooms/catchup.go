@@ -25,8 +25,13 @@ func (s *Service) CatchUp(ctx context.Context, since time.Time) error {
 			return err
 		}
 	}
+	return s.retellAll(ctx, since.Add(-Slack))
+}
+
+// retellAll tells what was said since then, and this pod has not told.
+func (s *Service) retellAll(ctx context.Context, since time.Time) error {
 	asOf := s.Now()
-	moves, err := s.movesSince(ctx, since.Add(-Slack), s.Hub.Users()...)
+	moves, err := s.movesSince(ctx, since, s.Hub.Users()...)
 	if err != nil {
 		return err
 	}
@@ -84,7 +89,7 @@ func (s *Service) chatsByID(ctx context.Context, ids []models.ChatID) (map[model
 func (s *Service) retell(ctx context.Context, since time.Time, chats []models.ChatID, asOf time.Time, moves moves) error {
 	ctx, cancel := context.WithTimeout(ctx, s.Limits.StoreTimeout)
 	defer cancel()
-	messages, err := s.Messages.Since(ctx, chats, since.Add(-Slack), catchUpMessages)
+	messages, err := s.Messages.Since(ctx, chats, since, catchUpMessages)
 	for _, m := range messages {
 		s.Hub.Retell(m, asOf, moves.out(m))
 	}

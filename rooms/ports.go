@@ -126,6 +126,14 @@ type Census interface {
 	LastOnline(user models.UserID) (at time.Time, ok bool)
 }
 
+// Board is where the pods leave their marks; it may forget them at any moment.
+type Board interface {
+	// Trade leaves this pod's mark and returns everybody's, by pod.
+	Trade(ctx context.Context, mark models.Mark) (map[string]models.Mark, error)
+	// Withdraw takes the marks of pods that are none any more.
+	Withdraw(ctx context.Context, pods ...string) error
+}
+
 // Sessions remembers sockets that left for the clients that come back.
 type Sessions interface {
 	KeepSession(ctx context.Context, id models.SessionID, session models.Session, keep time.Duration) error
@@ -145,8 +153,14 @@ type Hub interface {
 	// is told more than one is written to once.
 	EmitEach(notices []models.Notice)
 	// Handed returns once what was emitted before is on its way to the other
-	// pods, or ctx ends; at once while they cannot be reached.
-	Handed(ctx context.Context)
+	// pods; with an error where ctx ends, and at once while they cannot be reached.
+	Handed(ctx context.Context) error
+	// CaughtUp returns once all that the other pods had published when it was called
+	// is given to this pod's sockets, with nothing missing; with an error where that
+	// cannot be told, because they were not heard for a moment, for one.
+	CaughtUp(ctx context.Context) error
+	// Pods counts the pods that listen, this one included, Node's too.
+	Pods(ctx context.Context) (int, error)
 	// EmitLocal tells this pod's sockets alone.
 	EmitLocal(to models.Audience, event models.Event)
 	// Join and Leave put the audience's sockets into, or out of, the chat's room
@@ -230,4 +244,6 @@ type Metrics interface {
 	MessagesReplayed(n int)
 	Sent(d time.Duration)
 	Dropped(reason string)
+	// HeardBehind is how far Marks.Heard is behind the clock.
+	HeardBehind(d time.Duration)
 }

@@ -8,10 +8,9 @@ import (
 	"parley/models"
 )
 
-// Slack is how long a message may take from its time stamp to the sockets. What
-// is this much older than the beginning of an absence may have been missed too,
-// and an Absence's Seen says what of it was not.
-const Slack = 10 * time.Second
+// Slack is how much older than the beginning of an absence may have been missed
+// too; an Absence's Seen says what of it was not.
+const Slack = models.Slack
 
 // recentLimit bounds how many messages of the last Slack are told apart.
 const recentLimit = 1000

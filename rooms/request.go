@@ -71,6 +71,9 @@ func (s *Service) repeat(ctx context.Context, r models.Request, sender models.Us
 // finish does what a pod that died had begun: the claim holds the messages
 // whole, so nothing is stored twice.
 func (s *Service) finish(ctx context.Context, r models.Request, sender models.UserID) ([]models.Message, bool, error) {
+	for _, m := range r.Messages {
+		defer s.Marks.flies(m.CreatedAt)()
+	}
 	if err := s.Messages.InsertMissing(ctx, r.Messages); err != nil {
 		return nil, false, err
 	}

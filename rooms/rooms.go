@@ -26,6 +26,8 @@ type Options struct {
 	Presence Presence
 	Census   Census
 	Sessions Sessions
+	Board    Board
+	Marks    *Marks
 	Hub      Hub
 	Media    Media
 	IDs      IDs
@@ -75,6 +77,7 @@ type Service struct {
 	receipts chan receipt
 	lookout  lookout
 	arrivals chan arrived
+	counted  counted
 	done     chan string // keys of requests
 }
 
@@ -99,6 +102,7 @@ func (s *Service) Run(ctx context.Context) error {
 	workers.Go(func() { gather(ctx, s.receipts, s.deliver) })
 	workers.Go(func() { gather(ctx, s.arrivals, s.tellOnline) })
 	workers.Go(func() { s.noteAllDone(ctx) })
+	workers.Go(func() { s.keepHearing(ctx) })
 	workers.Wait()
 	return nil
 }
@@ -118,7 +122,7 @@ func (s *Service) member(ctx context.Context, user models.UserID, id models.Chat
 }
 
 // now is the clock in what MongoDB and JavaScript can express.
-func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+func (s *Service) now() time.Time { return truncated(s.Now()) }
 
 // Authorise says whether the user may send to the chat. Handlers ask as soon as
 // they know the chat, so that nobody uploads in vain.

@@ -75,7 +75,9 @@ func (s *Service) store(ctx context.Context, d models.Draft, chat models.Chat, u
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.StoreTimeout)
 	defer cancel()
 
-	messages = s.compose(d, urls)
+	stamp, landed := s.Marks.stamp()
+	defer landed()
+	messages = s.compose(d, urls, stamp)
 	if key != "" {
 		claimed, err := s.Requests.Claim(ctx, models.Request{Key: key, Messages: messages, ClaimedAt: s.now()})
 		if err != nil || !claimed {
@@ -146,9 +148,8 @@ func discard(files []models.Upload) {
 }
 
 // compose makes the documents: files first, then the text.
-func (s *Service) compose(d models.Draft, urls []string) []models.Message {
-	now := s.now()
-	base := models.Message{ChatID: d.ChatID, SenderID: d.SenderID, CreatedAt: now, UpdatedAt: now}
+func (s *Service) compose(d models.Draft, urls []string, at time.Time) []models.Message {
+	base := models.Message{ChatID: d.ChatID, SenderID: d.SenderID, CreatedAt: at, UpdatedAt: at}
 	var messages []models.Message
 	for i, url := range urls {
 		m := base
@@ -178,5 +179,7 @@ func (s *Service) publish(ctx context.Context, messages []models.Message, partic
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOver)
 	defer cancel()
-	s.Hub.Handed(ctx)
+	if err := s.Hub.Handed(ctx); err != nil {
+		s.Logger.Debug("the other pods hear of it later", "error", err)
+	}
 }

@@ -50,6 +50,9 @@ type world struct {
 	removed    []string
 	fail       map[string]error
 	ids        int
+	onHanded   func()                            // what happens meanwhile; it has mu
+	pods       int                               // that listen
+	marks      map[string]models.Mark            // what they have left
 	seats      map[models.UserID][]models.ChatID // who has a socket here, and where
 	dropped    map[string]int
 	sessions   map[models.SessionID]models.Session
@@ -79,10 +82,11 @@ func newWorld(t *testing.T) *world {
 		saved: map[models.UserID]models.Absence{}, noted: map[models.UserID]note{},
 		sockets: map[models.UserID][]models.SocketID{}, fail: map[string]error{}, dropped: map[string]int{},
 		sessions: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
+		pods: 1, marks: map[string]models.Mark{},
 		untold: map[models.UserID]time.Time{}, told: map[models.UserID]time.Time{},
 	}
 	w.svc = New(Options{
-		Chats: w, Moves: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Hub: hub{w},
+		Chats: w, Moves: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Board: w, Marks: NewMarks("here", w.now, time.Minute, 2*time.Minute), Hub: hub{w},
 		Media: w, IDs: w, Metrics: w, Logger: slog.New(slog.DiscardHandler), Now: w.now,
 		Limits: Limits{
 			TextBytes: 100, Files: 3, Participants: 4, NameBytes: 20, PresenceRoom: 4, Replay: 5, ReplayGrace: 5 * time.Second,
@@ -705,10 +709,26 @@ func (h hub) Emit(to models.Audience, e models.Event) {
 	h.emitted = append(h.emitted, emission{to, e})
 }
 
-func (h hub) Handed(context.Context) {
+func (h hub) Handed(context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.handed = len(h.emitted)
+	if h.onHanded != nil {
+		h.onHanded()
+	}
+	return h.failure("handed")
+}
+
+func (h hub) CaughtUp(context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.failure("caughtUp")
+}
+
+func (h hub) Pods(context.Context) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.pods, h.failure("pods")
 }
 
 // Probe asks nobody, unless the test says what it finds.
@@ -833,6 +853,22 @@ func (w *world) TakeSession(_ context.Context, id models.SessionID) (models.Sess
 	return s, ok, w.failure("takeSession")
 }
 
+func (w *world) Trade(_ context.Context, mark models.Mark) (map[string]models.Mark, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.marks["here"] = mark
+	return maps.Clone(w.marks), w.failure("trade")
+}
+
+func (w *world) Withdraw(_ context.Context, pods ...string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range pods {
+		delete(w.marks, p)
+	}
+	return w.failure("withdraw")
+}
+
 func (h hub) InRoom(s models.SocketID, _ models.ChatID) bool { return s != "outsider" }
 
 // Files, ids and metrics.
@@ -867,6 +903,9 @@ func (w *world) nextID(prefix string) string {
 func (w *world) MessagesStored(int)   {}
 func (w *world) MessagesReplayed(int) {}
 func (w *world) Sent(time.Duration)   {}
+
+func (w *world) HeardBehind(time.Duration) {}
+
 func (w *world) Dropped(reason string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

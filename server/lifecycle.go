@@ -106,6 +106,9 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 		err = errors.Join(fmt.Errorf("finishing requests: %w", herr), httpServer.Close())
 	}
 	s.settlePresence(ctx)
+	if ferr := s.unlessAway("the mark", s.rooms.Farewell(ctx)); ferr != nil {
+		err = errors.Join(err, fmt.Errorf("taking leave of the other pods: %w", ferr))
+	}
 	if serr := s.closeSockets(ctx); serr != nil {
 		err = errors.Join(err, fmt.Errorf("closing the sockets: %w", serr))
 	}

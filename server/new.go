@@ -45,9 +45,6 @@ const (
 	// How often, in the time a dead connection may go unnoticed, the census looks.
 	censusPart = 10
 
-	// Each attempt waits for the database as long as any call does.
-	catchUpAttempts = 3
-
 	minKeep         = 2 * time.Minute
 	storeTimeout    = 15 * time.Second
 	presenceTimeout = 5 * time.Second
@@ -147,9 +144,10 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	marks := rooms.NewMarks(cfg.PodID, time.Now, cfg.PingInterval+cfg.PingTimeout, cfg.PresenceTTL+cfg.RecoveryWindow)
 	s.rooms = rooms.New(rooms.Options{
 		Chats: database, Moves: database, Messages: database, Requests: database, Absences: database, IDs: database,
-		Presence: presence, Census: census, Sessions: presence, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
+		Presence: presence, Census: census, Sessions: presence, Board: presence, Marks: marks, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
 			TextBytes: cfg.MaxTextBytes, Files: cfg.MaxFiles, Participants: maxParticipants, NameBytes: maxNameBytes, PresenceRoom: cfg.PresenceRoom,
 			Replay: cfg.ReplayLimit, ReplayGrace: cfg.ReplayGrace,
@@ -159,7 +157,7 @@ func (s *Server) build(ctx context.Context) error {
 		},
 	})
 	s.background = append(s.background, task{"what is told besides messages", s.rooms.Run})
-	s.sockets.OnResumed(s.catchUp)
+	s.sockets.OnResumed(s.rooms.CatchUp)
 
 	h := handlers.New(handlers.Options{
 		Rooms: s.rooms, Spool: spool, Verifier: s.tokens, User: middleware.UserOf, Logger: logger,
@@ -244,18 +242,6 @@ func (s *Server) media() (*media.Spool, rooms.Media, error) {
 	s.onClose("the file directory", func(context.Context) error { return keeper.Close() })
 	s.files = keeper.Handler()
 	return spool, keeper, nil
-}
-
-// catchUp makes good what other pods did while they could not be heard. Where
-// Redis was away, the database often was, too: it is given time to come back.
-func (s *Server) catchUp(ctx context.Context, since time.Time) {
-	for range catchUpAttempts {
-		err := s.rooms.CatchUp(ctx, since)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		s.log.Warn("what other pods sent may be missing here", "since", since, "error", err)
-	}
 }
 
 // limited holds a socket's events to their rate.

@@ -95,8 +95,9 @@ type Bus interface {
 	// before; it fails where one of them does not say so within ctx.
 	Settled(ctx context.Context) error
 	// CatchUp returns once this pod has dealt with the broadcasts Redis had for
-	// it as CatchUp was called, or cannot tell, or ctx ends.
-	CatchUp(ctx context.Context)
+	// it as CatchUp was called, none of them missing; with an error where it cannot
+	// tell, or ctx ends. What was missed is told to Local.Resumed before that.
+	CatchUp(ctx context.Context) error
 	// Rooms returns the rooms of the other pods.
 	Rooms(ctx context.Context) ([]string, error)
 	// ServerSideEmit tells the other pods; with ack, it is called once for all

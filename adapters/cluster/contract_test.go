@@ -225,7 +225,9 @@ func TestCatchUpMeansDealtWith(t *testing.T) {
 			if err := a.Flush(ctx); err != nil {
 				t.Fatal(err)
 			}
-			b.CatchUp(ctx)
+			if err := b.CatchUp(ctx); err != nil {
+				t.Fatal(err)
+			}
 			b.local.mu.Lock()
 			got := len(b.local.packets)
 			b.local.mu.Unlock()
@@ -241,15 +243,18 @@ func TestCatchUpMeansDealtWith(t *testing.T) {
 		}
 		brief, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 		defer cancel()
-		b.CatchUp(brief) // and gives up when it is to
-		if brief.Err() == nil {
+		if err := b.CatchUp(brief); err == nil || brief.Err() == nil { // it gives up when it is to
 			t.Error("caught up with what is not dealt with")
 		}
 		close(hang)
-		b.CatchUp(ctx)
+		if err := b.CatchUp(ctx); err != nil {
+			t.Error(err)
+		}
 		w.redis.kill()
 		waitFor(t, "the loss is noticed", func() bool { return b.Ready() != nil })
-		b.CatchUp(ctx) // does not hang
+		if err := b.CatchUp(ctx); err == nil { // nor does it hang
+			t.Error("caught up with what nobody hears")
+		}
 	})
 }
 

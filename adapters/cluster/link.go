@@ -250,7 +250,7 @@ func (l *link) Flush(ctx context.Context) error {
 }
 
 // CatchUp returns once what Redis has sent us has been dealt with.
-func (l *link) CatchUp(ctx context.Context) { l.subscriber.fence(ctx) }
+func (l *link) CatchUp(ctx context.Context) error { return l.subscriber.fence(ctx) }
 
 // Pods counts the pods that listen.
 func (l *link) Pods(ctx context.Context) (int, error) {

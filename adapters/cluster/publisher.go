@@ -51,7 +51,7 @@ type publisher struct {
 
 	// catchUp returns once our own subscription has heard what Redis has taken
 	// so far, or cannot.
-	catchUp func(ctx context.Context)
+	catchUp func(ctx context.Context) error
 
 	epoch   int64
 	pods    atomic.Int64
@@ -125,7 +125,9 @@ func (p *publisher) run(ctx context.Context) {
 		p.queue.putBack(left)
 		p.log.Warn("cluster cannot publish", "error", err)
 		if pause(ctx, backoffFloor, nil) == nil && p.settle(ctx) {
-			p.catchUp(ctx)
+			if err := p.catchUp(ctx); err != nil {
+				p.log.Debug("not known what Redis took before the break", "error", err)
+			}
 			p.log.Info("cluster publishes again")
 		}
 	}

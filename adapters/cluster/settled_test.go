@@ -94,7 +94,7 @@ func TestSettledWaitsForThoseThatAreThere(t *testing.T) {
 			t.Fatal(n, err)
 		}
 	}
-	a.Bus.(*streams).subscriber.fence(context.Background()) // it has the strange answers
+	_ = a.Bus.(*streams).subscriber.fence(context.Background()) // it has the strange answers
 	select {
 	case err := <-done:
 		t.Fatalf("settled by the answer of another: %v", err)

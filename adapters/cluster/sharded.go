@@ -128,7 +128,7 @@ func (b *sharded) Ready() error {
 }
 
 // CatchUp returns once what any server has sent us has been dealt with.
-func (b *sharded) CatchUp(ctx context.Context) { b.shards.catchUp(ctx) }
+func (b *sharded) CatchUp(ctx context.Context) error { return b.shards.catchUp(ctx) }
 
 func (b *sharded) Close(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, b.end)

@@ -130,19 +130,40 @@ func (s *shards) heard() bool {
 	return assigned == nil && !slices.ContainsFunc(sets, func(r *roomSet) bool { return !r.complete() })
 }
 
-// catchUp returns once what the servers have sent us has been dealt with.
-func (s *shards) catchUp(ctx context.Context) {
-	s.mu.Lock()
-	subscribers := []*subscriber{s.b.subscriber}
-	for _, v := range s.servers {
-		subscribers = append(subscribers, v.subscriber)
+// catchUp returns once what the servers have sent us has been dealt with; with an
+// error where a channel was, or may have been, heard of none of them.
+func (s *shards) catchUp(ctx context.Context) error {
+	subscribers, moves, ok := s.settled()
+	if !ok {
+		return unavailable(errMoved)
 	}
-	s.mu.Unlock()
+	errs := make([]error, len(subscribers))
 	var all sync.WaitGroup
-	for _, sub := range subscribers {
-		all.Go(func() { sub.fence(ctx) })
+	for i, sub := range subscribers {
+		all.Go(func() { errs[i] = sub.fence(ctx) })
 	}
 	all.Wait()
+	if _, now, ok := s.settled(); !ok || now != moves {
+		return unavailable(errMoved)
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settled returns all subscribers; ok is false while channels are on their way from
+// one to another.
+func (s *shards) settled() (all []*subscriber, moves int, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all = []*subscriber{s.b.subscriber}
+	for _, v := range s.servers {
+		all = append(all, v.subscriber)
+	}
+	return all, s.moves, s.missed.IsZero()
 }
 
 // ready says whether every server's subscription stands.
@@ -255,12 +276,17 @@ func (s *shards) catchUpWithMoved(ctx context.Context) {
 		}
 		s.mu.Lock()
 		missed, stayed := s.missed, moves == s.moves
-		if stayed {
-			s.missed = time.Time{}
-		}
 		s.mu.Unlock()
 		if stayed {
 			s.b.resumed(missed)
+			s.mu.Lock()
+			stayed = moves == s.moves
+			if stayed {
+				s.missed = time.Time{}
+			}
+			s.mu.Unlock()
+		}
+		if stayed {
 			return
 		}
 	}

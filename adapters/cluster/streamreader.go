@@ -104,11 +104,12 @@ func (r *streamReader) session(ctx context.Context) (was bool, err error) {
 	since := r.readAt
 	r.readAt = r.now()
 	r.epoch.Add(1)
-	r.ready.Store(true)
-	if lost {
+	if lost { // before anybody can take what follows for all there was
 		r.log.Warn("the stream lost entries", "since", since)
 		r.resumed(since)
 	}
+	r.ready.Store(true)
+	r.wake()
 	r.connected()
 	for {
 		asked := r.now()
@@ -193,20 +194,20 @@ func (r *streamReader) last(ctx context.Context, c redis.Cmdable) (string, error
 	return found[0].ID, nil
 }
 
-// catchUp returns once everything that is in the stream now has been handled,
-// or cannot be soon.
-func (r *streamReader) catchUp(ctx context.Context) {
+// catchUp returns once everything that is in the stream now has been handled; with
+// an error where that cannot be told soon.
+func (r *streamReader) catchUp(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, catchUpWithin)
 	defer cancel()
 	last, err := r.last(ctx, r.client)
 	if err != nil {
-		return
+		return unavailable(err)
 	}
 	for {
 		r.mu.Lock()
-		if !olderID(r.offset, last) {
+		if r.ready.Load() && !olderID(r.offset, last) {
 			r.mu.Unlock()
-			return
+			return nil
 		}
 		if r.moved == nil {
 			r.moved = make(chan struct{})
@@ -216,9 +217,9 @@ func (r *streamReader) catchUp(ctx context.Context) {
 		select {
 		case <-moved:
 		case <-r.ended:
-			return
+			return unavailable(errClosed)
 		case <-ctx.Done():
-			return
+			return unavailable(ctx.Err())
 		}
 	}
 }
@@ -233,6 +234,17 @@ func (r *streamReader) step(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.offset = id
+	r.wakeLocked()
+}
+
+// wake lets those look again who wait for the reader.
+func (r *streamReader) wake() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.wakeLocked()
+}
+
+func (r *streamReader) wakeLocked() {
 	if r.moved != nil {
 		close(r.moved)
 		r.moved = nil

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -83,12 +84,13 @@ func NewStreams(o StreamsOptions) Bus {
 	b.caughtUp = func() { b.reader.catchUp(context.Background()) }
 	b.lastWords = func(ctx context.Context) {
 		b.subscriber.leave(ctx, b.mine) // nobody calls our name any more
-		b.reader.catchUp(ctx)
+		if err := b.reader.catchUp(ctx); err != nil {
+			b.log.Debug("not known whether all questions were answered", "error", err)
+		}
 	}
 	subscribed := b.subscriber.fence
-	b.publisher.catchUp = func(ctx context.Context) {
-		subscribed(ctx)
-		b.reader.catchUp(ctx)
+	b.publisher.catchUp = func(ctx context.Context) error {
+		return errors.Join(subscribed(ctx), b.reader.catchUp(ctx))
 	}
 	return b
 }
@@ -99,7 +101,7 @@ func (b *streams) Start(ctx context.Context, local Local) error {
 }
 
 // CatchUp returns once the stream was read up to now: broadcasts come by it.
-func (b *streams) CatchUp(ctx context.Context) { b.reader.catchUp(ctx) }
+func (b *streams) CatchUp(ctx context.Context) error { return b.reader.catchUp(ctx) }
 
 func (b *streams) Close(ctx context.Context) error { return b.close(ctx) }
 

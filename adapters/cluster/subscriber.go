@@ -73,7 +73,7 @@ type subscriber struct {
 	current *redis.PubSub
 	quiet   chan struct{} // closed once the channel leaving is unsubscribed
 	leaving string
-	fences  map[string]chan struct{}
+	fences  map[string]chan error // of one place each
 	fenceNo int
 }
 
@@ -143,11 +143,11 @@ func (s *subscriber) session(parent context.Context) (was bool, err error) {
 	}
 	since := s.heardUpTo(asked)
 	s.epoch.Add(1)
-	s.ready.Store(true)
-	if !since.IsZero() {
+	if !since.IsZero() { // before anybody can take what follows for all there was
 		s.log.Info("cluster subscription resumed", "since", since)
 		s.resumed(since)
 	}
+	s.ready.Store(true)
 	s.subscribed()
 	for _, m := range early {
 		s.message(m.Channel, m.Payload)
@@ -277,33 +277,49 @@ func (s *subscriber) answered(payload string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if f := s.fences[payload]; f != nil {
-		close(f)
+		f <- nil
 		delete(s.fences, payload)
 	}
 }
 
-// fence returns once everything Redis sent us until now has been handled, or
-// where that cannot be told.
-func (s *subscriber) fence(ctx context.Context) {
+// fence returns once everything Redis sent us until now has been handled; with an
+// error where that cannot be told.
+func (s *subscriber) fence(ctx context.Context) error {
 	s.mu.Lock()
 	ps := s.current
 	if ps == nil || !s.ready.Load() {
 		s.mu.Unlock()
-		return
+		return unavailable(errNotSubscribed)
 	}
 	s.fenceNo++
-	name, passed := "fence"+strconv.Itoa(s.fenceNo), make(chan struct{})
+	name, passed := "fence"+strconv.Itoa(s.fenceNo), make(chan error, 1)
 	if s.fences == nil {
-		s.fences = map[string]chan struct{}{}
+		s.fences = map[string]chan error{}
 	}
 	s.fences[name] = passed
 	s.mu.Unlock()
-	if ctx.Err() == nil && ps.Ping(asItIs, name) == nil {
-		_ = pause(ctx, hearWithin, passed)
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.fences, name)
+	}()
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
 	}
-	s.mu.Lock()
-	delete(s.fences, name)
-	s.mu.Unlock()
+	if err := ps.Ping(asItIs, name); err != nil {
+		return unavailable(err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, hearWithin)
+	defer cancel()
+	select {
+	case err := <-passed:
+		if err != nil {
+			return unavailable(err)
+		}
+		return nil
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
 }
 
 func (s *subscriber) adopt(ps *redis.PubSub) {
@@ -318,7 +334,7 @@ func (s *subscriber) adopt(ps *redis.PubSub) {
 		s.quiet = nil
 	}
 	for name, f := range s.fences {
-		close(f)
+		f <- errReplaced
 		delete(s.fences, name)
 	}
 	if s.rooms != nil {

@@ -21,7 +21,7 @@ func (alone) Rooms(context.Context) ([]string, error)                           
 func (alone) Pods(context.Context) (int, error)                                        { return 1, nil }
 func (alone) BroadcastWithAck(cluster.Packet, cluster.Options, func(int), func([]any)) {}
 
-func (alone) CatchUp(context.Context)                                            {}
+func (alone) CatchUp(context.Context) error                                      { return nil }
 func (alone) Settled(context.Context) error                                      { return nil }
 func (alone) Sockets(context.Context, cluster.Options) ([]cluster.Socket, error) { return nil, nil }
 

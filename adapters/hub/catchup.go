@@ -62,6 +62,5 @@ func (c *catchingUp) take() *caughtUp {
 func (s *Server) busCatchesUp() bool {
 	ctx, cancel := context.WithTimeout(s.life, catchUpPatience)
 	defer cancel()
-	s.opts.Bus.CatchUp(ctx)
-	return ctx.Err() == nil
+	return s.opts.Bus.CatchUp(ctx) == nil
 }

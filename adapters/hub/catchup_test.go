@@ -15,12 +15,14 @@ type lagging struct {
 	caught chan struct{}
 }
 
-func (b *lagging) CatchUp(ctx context.Context) {
+func (b *lagging) CatchUp(ctx context.Context) error {
 	b.asked.Add(1)
 	select {
 	case <-b.caught:
 		time.Sleep(10 * time.Millisecond) // as far away as a Redis may be
+		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 

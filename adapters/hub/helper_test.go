@@ -363,7 +363,7 @@ func (b *fakeBus) Sockets(_ context.Context, o cluster.Options) (all []cluster.S
 	b.others(func(l cluster.Local) { all = append(all, l.Sockets(o)...) })
 	return all, b.fail
 }
-func (b *fakeBus) CatchUp(context.Context)       {}
+func (b *fakeBus) CatchUp(context.Context) error { return nil }
 func (b *fakeBus) Settled(context.Context) error { return b.fail }
 func (b *fakeBus) Rooms(context.Context) (all []string, err error) {
 	b.others(func(l cluster.Local) { all = append(all, l.Rooms()...) })

@@ -31,9 +31,28 @@ func (s *Server) EmitLocal(to models.Audience, ev models.Event) {
 	s.send(p, sel, volatile, nil)
 }
 
-// Handed returns once what was emitted before is on its way to the other pods,
-// or cannot be for now: then it follows when Redis is back.
-func (s *Server) Handed(ctx context.Context) { _ = s.opts.Bus.Flush(ctx) }
+// Handed returns once what was emitted before is on its way to the other pods; an
+// error says that it follows when Redis is back.
+func (s *Server) Handed(ctx context.Context) error { return s.opts.Bus.Flush(ctx) }
+
+// CaughtUp returns once all that the other pods had published when it was called
+// is given to this pod's sockets, with nothing missing.
+func (s *Server) CaughtUp(ctx context.Context) error {
+	if err := s.standing(ctx); err != nil {
+		return err
+	}
+	breaks := s.resumption.asked.Load()
+	if err := s.opts.Bus.CatchUp(ctx); err != nil {
+		return err
+	}
+	if s.resumption.asked.Load() != breaks {
+		return models.Unavailable("the other pods", errCatchingUp)
+	}
+	return nil
+}
+
+// Pods counts the pods that listen, Node's too.
+func (s *Server) Pods(ctx context.Context) (int, error) { return s.opts.Bus.Pods(ctx) }
 
 // Join puts the audience's sockets into the chat's room and returns when every
 // pod has done so.

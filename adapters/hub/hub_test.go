@@ -217,9 +217,10 @@ func TestResumed(t *testing.T) {
 	p := newPod(t, func(o *Options) { o.Bus = bus }, chat)
 	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	asked, answer := make(chan time.Time), make(chan struct{})
-	p.s.OnResumed(func(_ context.Context, since time.Time) {
+	p.s.OnResumed(func(_ context.Context, since time.Time) error {
 		asked <- since
 		<-answer
+		return nil
 	})
 	p.start()
 	bus.local.Resumed(at(10))
@@ -247,10 +248,11 @@ func TestResumedEndsWithTheServer(t *testing.T) {
 	bus := (&fakeHub{}).bus()
 	p := newPod(t, func(o *Options) { o.Bus = bus }, chat)
 	asked, ended := make(chan struct{}), make(chan struct{})
-	p.s.OnResumed(func(ctx context.Context, _ time.Time) {
+	p.s.OnResumed(func(ctx context.Context, _ time.Time) error {
 		close(asked)
 		<-ctx.Done()
 		close(ended)
+		return ctx.Err()
 	})
 	p.start()
 	bus.local.Resumed(time.Now())
@@ -355,10 +357,11 @@ func TestWhatIsSaidWhileCatchingUpComesBehindIt(t *testing.T) {
 			tc.change(&p.s.detained)
 			other := newPod(t, func(o *Options) { o.Bus = there }, chat).start()
 			asked, answer := make(chan struct{}), make(chan struct{})
-			p.s.OnResumed(func(context.Context, time.Time) {
+			p.s.OnResumed(func(context.Context, time.Time) error {
 				close(asked)
 				<-answer
 				p.s.Retell(msg(chat, 100, "missed").Message, time.Now(), nil)
+				return nil
 			})
 			p.start()
 			c := p.dial()

@@ -157,9 +157,10 @@ func TestRetell(t *testing.T) {
 	bus := (&fakeHub{}).bus()
 	p := newPod(t, func(o *Options) { o.Bus = bus }, chat)
 	resumed, done := make(chan struct{}), make(chan struct{})
-	p.s.OnResumed(func(context.Context, time.Time) {
+	p.s.OnResumed(func(context.Context, time.Time) error {
 		resumed <- struct{}{}
 		<-done
+		return nil
 	})
 	p.start()
 	stays, late := p.dial(), p.dial()
@@ -231,7 +232,10 @@ func TestWhoWasSeatedIsRememberedUntilAllIsHeard(t *testing.T) {
 	bus := &moodyBus{fakeBus: (&fakeHub{}).bus()}
 	p := newPod(t, func(o *Options) { o.Bus, o.PingInterval = bus, 100*time.Millisecond }, chat)
 	asked := make(chan struct{})
-	p.s.OnResumed(func(context.Context, time.Time) { asked <- struct{}{} })
+	p.s.OnResumed(func(context.Context, time.Time) error {
+		asked <- struct{}{}
+		return nil
+	})
 	p.start()
 	id := p.dial().connect("u")
 	seated := func() int {

@@ -2,12 +2,18 @@ package hub
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
+
+// resumeAgain is how long it is waited before what could not be asked is asked again.
+const resumeAgain = time.Second
 
 // resumption asks what was missed while the other pods were not heard, once at a
 // time: several connections break together, and often.
 type resumption struct {
+	asked atomic.Int64 // how often it was
+
 	mu      sync.Mutex
 	running bool
 	since   time.Time // what is still to be asked; zero for nothing
@@ -17,9 +23,8 @@ type resumption struct {
 func (r *resumption) ask(s *Server, since time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.since.IsZero() || since.Before(r.since) {
-		r.since = since
-	}
+	r.asked.Add(1)
+	r.since = oldest(r.since, since)
 	s.detained.begin(s)
 	if r.running {
 		return
@@ -28,13 +33,37 @@ func (r *resumption) ask(s *Server, since time.Time) {
 	s.crew.Run(func() {
 		for since, ok := r.next(); ok; since, ok = r.next() {
 			s.detained.begin(s)
-			s.guard("OnResumed", func() { s.onResumed(s.life, since) })
+			var err error
+			s.guard("OnResumed", func() { err = s.onResumed(s.life, since) })
+			if err != nil {
+				s.opts.Logger.Warn("what other pods sent may be missing here; it is looked up again", "since", since, "err", err)
+				r.again(since)
+				pause(s.life, resumeAgain)
+				if s.life.Err() != nil {
+					return
+				}
+			}
 			r.settle(s)
 			if !r.pending() {
 				s.detained.end()
 			}
 		}
 	})
+}
+
+// again is for what could not be asked.
+func (r *resumption) again(since time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.since = oldest(r.since, since)
+}
+
+// oldest is the earlier of the two, a zero one being none.
+func oldest(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // pending says whether more is to be asked when this is done.

@@ -46,7 +46,7 @@ type Server struct {
 	onAuthenticate func(context.Context, *Door) (models.Identity, error)
 	onConnect      func(context.Context, *Door) (Welcome, error)
 	onDisconnect   func(context.Context, models.Departure)
-	onResumed      func(context.Context, time.Time)
+	onResumed      func(context.Context, time.Time) error
 	resumption     resumption
 	detained       detained
 	reseating      chan struct{} // one Reseat at a time: each notes what moves meanwhile
@@ -122,8 +122,8 @@ func (s *Server) OnConnect(fn func(ctx context.Context, d *Door) (Welcome, error
 func (s *Server) OnDisconnect(fn func(ctx context.Context, d models.Departure)) { s.onDisconnect = fn }
 
 // OnResumed is called when what other pods sent may have been missed: messages,
-// joins and leaves; for one such time after the other.
-func (s *Server) OnResumed(fn func(ctx context.Context, since time.Time)) { s.onResumed = fn }
+// joins and leaves; for one such time after the other, and again after an error.
+func (s *Server) OnResumed(fn func(ctx context.Context, since time.Time) error) { s.onResumed = fn }
 
 // On handles an event from clients. Handlers of one socket run one after the
 // other, and may block. What fn returns is sent if the client asked for an ack.

@@ -35,6 +35,7 @@ func TestContract(t *testing.T) {
 			t.Run("odd", func(t *testing.T) { testOdd(t, client, newPod(t, client, "c")) })
 			t.Run("beside", func(t *testing.T) { testBeside(t, client, a, b) })
 			t.Run("presences", func(t *testing.T) { testPresences(t, client, a, b) })
+			t.Run("marks", func(t *testing.T) { testMarks(t, client, a, b) })
 			t.Run("untold", func(t *testing.T) { testUntold(t, client) })
 			t.Run("close", func(t *testing.T) { testClose(t, client, a, b) })
 		})

@@ -16,6 +16,7 @@ const (
 	oddAbsence = "odd_absence" // a note of an absence, or a part of it
 	oddSession = "odd_session" // a note of a session, or a part of it
 	oddUser    = "odd_user"    // a user id that cannot be one
+	oddMark    = "odd_mark"    // a pod's mark
 	oddTime    = "odd_time"    // a time at which nothing can have happened
 )
 

@@ -73,9 +73,10 @@ func (w *world) newPod(name string) (*pod, error) {
 	if err != nil {
 		return nil, err
 	}
+	marks := rooms.NewMarks(name, time.Now, pingInterval+pingTimeout, presenceTTL+recovery)
 	p.rooms = rooms.New(rooms.Options{
 		Chats: store, Moves: store, Messages: store, Requests: store, Absences: store, IDs: store,
-		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},
+		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Board: p.presence, Marks: marks, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},
 		Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
 			TextBytes: 1000, Files: 1, Participants: 100, NameBytes: 100, PresenceRoom: 100, Replay: 5000, ReplayGrace: 10 * time.Second,
@@ -84,13 +85,7 @@ func (w *world) newPod(name string) (*pod, error) {
 			StoreTimeout: 15 * time.Second, PresenceTimeout: 5 * time.Second,
 		},
 	})
-	p.hub.OnResumed(func(ctx context.Context, since time.Time) {
-		for range 5 {
-			if p.rooms.CatchUp(ctx, since) == nil || ctx.Err() != nil {
-				return
-			}
-		}
-	})
+	p.hub.OnResumed(p.rooms.CatchUp)
 	p.hub.OnAuthenticate(func(_ context.Context, d *hub.Door) (models.Identity, error) {
 		token, _ := d.Token()
 		user, _ := token.(string)
@@ -130,6 +125,9 @@ func (p *pod) stop() error {
 	p.hub.Drain(ctx, 100, 50*time.Millisecond)
 	p.requests.Wait()
 	p.presence.Settle(ctx)
+	if err := p.rooms.Farewell(ctx); err != nil {
+		return errors.Join(err, p.close(ctx))
+	}
 	return p.close(ctx)
 }
 
@@ -174,3 +172,5 @@ func (unmeasured) MessagesStored(int)   {}
 func (unmeasured) MessagesReplayed(int) {}
 func (unmeasured) Sent(time.Duration)   {}
 func (unmeasured) Dropped(string)       {}
+
+func (unmeasured) HeardBehind(time.Duration) {}
