@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"parley/models"
@@ -40,11 +39,7 @@ type step struct {
 	d    time.Duration // for how long
 }
 
-func (s step) String() string {
-	return fmt.Sprintf("%6.3fs %s(%d) %v", s.at.Seconds(), s.kind, s.n, s.d.Round(time.Millisecond))
-}
-
-// plan is a history before it happens.
+// plan is a history before it happens. It can be written down, and read again.
 type plan struct {
 	seed   uint64
 	users  int
@@ -60,7 +55,7 @@ func newPlan(seed uint64, of []kind) plan {
 	p := plan{seed: seed, users: 4 + r.IntN(3), pods: 2 + r.IntN(2), length: 20 * time.Second, every: time.Duration(40+r.IntN(400)) * time.Millisecond}
 	for _, k := range of {
 		for range 1 + r.IntN(4) {
-			s := step{at: time.Duration(r.Int64N(int64(p.length))), kind: k, n: r.IntN(1000)}
+			s := step{at: time.Duration(r.Int64N(int64(p.length))).Truncate(time.Millisecond), kind: k, n: r.IntN(1000)}
 			switch k {
 			case aways:
 				s.d = time.Duration(100+r.IntN(10000)) * time.Millisecond
@@ -78,15 +73,6 @@ func newPlan(seed uint64, of []kind) plan {
 	}
 	slices.SortFunc(p.steps, func(a, b step) int { return cmp.Compare(a.at, b.at) })
 	return p
-}
-
-func (p plan) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %d users, %d pods, a message every %v\n", p.seed, p.users, p.pods, p.every)
-	for _, s := range p.steps {
-		fmt.Fprintf(&b, "\t%v\n", s)
-	}
-	return b.String()
 }
 
 // settled is how long a world is left alone before it is judged.
