@@ -68,8 +68,8 @@ type history struct {
 	// the socket was there, and to it later, and to rooms it has left.
 	apart []sentAt
 	from  time.Time // apart has all since then, or all where it is zero
-	// before and brought are what its client had when it came, for Retell: all
-	// that is older, and these.
+	// before and brought are what its client had when it came: these, and for Retell
+	// all that is older. Other pods may say of them only now, after an outage.
 	before  time.Time
 	brought map[models.MessageID]struct{}
 }
@@ -186,7 +186,11 @@ func (h *history) begin(backlog []message, now time.Time) {
 	}
 }
 
+// had says whether the client was given the message before it is sent live.
 func (h *history) had(id models.MessageID, now time.Time) bool {
+	if _, brought := h.brought[id]; brought {
+		return true
+	}
 	if h.backlog == nil {
 		return false
 	}
