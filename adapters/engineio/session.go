@@ -25,6 +25,7 @@ type Session struct {
 	// turn is held by whoever calls the Handler.
 	turn   sync.Mutex
 	opened bool
+	told   atomic.Bool // the client answered our goodbye
 
 	heard   atomic.Int64  // when, since the server began
 	waiting atomic.Uint32 // resting, awaiting or extended
@@ -92,6 +93,10 @@ func (s *Session) close(reason Reason) {
 	s.server.times.set(s.ending, s.server.closings)
 	s.flush() // ends it if nothing is queued
 }
+
+// Told says whether the client has taken all that was written: it answered the
+// goodbye of a Close. Only a WebSocket can know.
+func (s *Session) Told() bool { return s.told.Load() }
 
 // Abort ends the session at once; what is queued is not written any more. A
 // waiting poll is answered, a WebSocket is told with a close frame.
@@ -165,6 +170,13 @@ func (s *Session) isOpen() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.state == open
+}
+
+// isSentOff says that it was closed in order.
+func (s *Session) isSentOff() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ending != nil
 }
 
 func (s *Session) isClosed() bool {

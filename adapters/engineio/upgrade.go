@@ -147,5 +147,6 @@ func (w *webSocket) endProbe(err error) {
 		err = errInterrupted
 	}
 	w.goodbye(err, true)
-	w.hangUp(err, true)
+	w.linger(err, true)
+	w.hangUp()
 }

@@ -97,9 +97,17 @@ func (w *webSocket) serve() {
 		s.fail(TransportClose, err) // unless it has ended already
 	}
 	s.settle()
-	w.goodbye(err, s.whole())
-	s.finish()
-	w.hangUp(err, s.whole())
+	whole := s.whole()
+	said := w.goodbye(err, whole)
+	if said && s.isSentOff() && errors.Is(err, errInterrupted) {
+		// Whether it read all it was sent is worth waiting for.
+		s.told.Store(w.linger(err, whole))
+		s.finish()
+	} else {
+		s.finish()
+		w.linger(err, whole)
+	}
+	w.hangUp()
 }
 
 // asCloseError is what err says that the client did wrong, or nil.
@@ -117,10 +125,11 @@ func (s *Session) whole() bool {
 }
 
 // goodbye writes a close frame: the answer to the client's, the code of what it
-// did wrong, or, as Node does, none. whole says that no frame is cut short.
-func (w *webSocket) goodbye(err error, whole bool) {
+// did wrong, or, as Node does, none. whole says that no frame is cut short, said
+// that it was written.
+func (w *webSocket) goodbye(err error, whole bool) (said bool) {
 	if !whole {
-		return
+		return false
 	}
 	code := codeNoStatus
 	if broken := asCloseError(err); broken != nil {
@@ -128,11 +137,11 @@ func (w *webSocket) goodbye(err error, whole bool) {
 	} else if w.left != nil {
 		code = w.left.Code
 	}
-	var said []byte
+	var payload []byte
 	if code != codeNoStatus {
-		said = binary.BigEndian.AppendUint16(nil, uint16(code))
+		payload = binary.BigEndian.AppendUint16(nil, uint16(code))
 	}
-	_ = w.write(newControl(opClose, said).wire, goodbyeTime)
+	return w.write(newControl(opClose, payload).wire, goodbyeTime) == nil
 }
 
 // write writes b itself, in the time given; nobody else writes.
@@ -155,19 +164,27 @@ func (w *webSocket) writesFreely() error {
 	return w.conn.SetWriteDeadline(time.Time{})
 }
 
-// hangUp closes the connection; where it is ours to end, once the client has
-// answered the goodbye: a connection that is closed with something unread is
-// reset, and what its client has not read yet is lost.
-func (w *webSocket) hangUp(err error, whole bool) {
-	ours := errors.Is(err, errInterrupted) || asCloseError(err) != nil
-	if ours && whole && w.conn.SetReadDeadline(time.Now().Add(lingerTime)) == nil {
-		if asCloseError(err) != nil || asCloseError(w.read(deaf{})) != nil {
-			// It cannot be understood any more; that nothing follows tells it to go.
-			if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
-				_, _ = io.Copy(io.Discard, w.conn)
-			}
+// linger waits, where the connection is ours to end, until the client has answered
+// the goodbye: one that is closed with something unread is reset, and what its
+// client has not read yet is lost. told says that it has answered.
+func (w *webSocket) linger(err error, whole bool) (told bool) {
+	broken := asCloseError(err)
+	if broken == nil && !errors.Is(err, errInterrupted) || !whole || w.conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return false
+	}
+	if broken == nil {
+		if err = w.read(deaf{}); asCloseError(err) == nil {
+			return errors.Is(err, errPeerClosed)
 		}
 	}
+	// It cannot be understood any more; that nothing follows tells it to go.
+	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, w.conn)
+	}
+	return false
+}
+
+func (w *webSocket) hangUp() {
 	w.have = 0
 	w.giveBack()
 	_ = w.conn.Close()

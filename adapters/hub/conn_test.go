@@ -287,6 +287,38 @@ func TestDrainAndClose(t *testing.T) {
 	}
 }
 
+// Who is sent off has had what it was sent where it answers the goodbye; of one
+// whose connection broke unnoticed nobody knows more than when it was heard last.
+func TestWhoIsSentOffSaysWhetherItIsThere(t *testing.T) {
+	t.Parallel()
+	p := newPod(t, nil, chat).start()
+	there, gone := p.dial(), p.dial()
+	there.connect("there")
+	gone.connect("gone") // and reads nothing any more
+	heard := time.Now()
+	p.s.Emit(toChat(chat), msg(chat, 1, "hello"))
+	if there.message() != "hello" {
+		t.Fatal("not told")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	p.s.Drain(ctx, 2, time.Millisecond)
+	_ = there.ended() // which answers the goodbye
+	eventually(t, "departures", func() bool { return len(p.departures()) == 2 })
+	for _, d := range p.departures() {
+		switch saw := len(d.Seen) == 1; d.UserID {
+		case "there":
+			if !saw || d.Unread != 0 {
+				t.Errorf("the one that is there: %+v", d)
+			}
+		default:
+			if saw || d.Unread != 1 || d.At.After(heard) {
+				t.Errorf("the one that is gone: %+v", d)
+			}
+		}
+	}
+}
+
 // Clients that come and go in every way leave nothing behind.
 func TestChurnLeavesNothing(t *testing.T) {
 	before := runtime.NumGoroutine()

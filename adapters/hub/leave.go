@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"parley/adapters/engineio"
 	"parley/adapters/socketio"
 	"parley/models"
 )
@@ -57,7 +58,7 @@ func (s *Server) parting(m *member, reason socketio.Reason, now time.Time) parti
 		Deliberate: slices.Contains([]string{reasonClient, reasonServer, cutKicked}, name),
 		Backlog:    len(m.history.given), Sent: slices.Clone(m.history.given),
 	}}
-	if name == reasonPing {
+	if m.mayBeDead(name) {
 		p.until = m.session.LastHeard().UTC()
 	}
 	for id := range m.history.backlog {
@@ -75,6 +76,18 @@ func (s *Server) parting(m *member, reason socketio.Reason, now time.Time) parti
 		p.departure.SentFrom = later(p.departure.SentFrom, from)
 	}
 	return p
+}
+
+// mayBeDead says whether its connection may have broken unnoticed, so that what was
+// written to it since its client was last heard is as good as not sent.
+func (m *member) mayBeDead(reason string) bool {
+	switch reason {
+	case reasonPing, cutSlowClient:
+		return true
+	case cutShuttingDown, cutTokenExpired:
+		return m.session.Transport() == engineio.WebSocket && !m.session.Told()
+	}
+	return false
 }
 
 // finish says when the socket was last listening and what it had been sent by

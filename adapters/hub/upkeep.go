@@ -40,7 +40,7 @@ func (s *Server) expire(now time.Time) {
 	}
 	s.index.mu.Unlock()
 	for _, m := range late {
-		m.cut(cutTokenExpired)
+		m.session.CloseFor(cutTokenExpired)
 	}
 }
 

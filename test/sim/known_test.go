@@ -3,7 +3,17 @@ package sim
 import "testing"
 
 // known are histories that broke a guarantee once, as they were made short.
-var known = []struct{ what, script string }{}
+var known = []struct{ what, script string }{
+	{"order: what another pod had queued came behind what the page was sent on its way in", `
+	seed=1 users=5 pods=2 length=13s every=706ms
+	redis paused(640) at 973.024151ms for 879ms
+	redis paused(783) at 7.926733317s for 2.973s
+	reloads(449) at 9.998235107s`},
+	{"lost: written to a connection that was gone when its pod sent it off", `
+	seed=1 users=6 pods=1 length=5s every=1.4s
+	vanishings(29) at 1s
+	pod restarted(13) at 1.2s for 1.8s`},
+}
 
 // TestKnown lets them happen again, three times each, because a script is a
 // history only by and large, and finds every guarantee kept.

@@ -147,6 +147,9 @@ func (p *page) connect(ctx context.Context) (opened bool) {
 	for {
 		text, err := readFrame(r)
 		if err != nil {
+			if errors.Is(err, errEnded) {
+				_, _ = l.a.Write([]byte{0x88, 0x80, 0, 0, 0, 0}) // as browsers answer
+			}
 			return opened
 		}
 		if text != "" && text[0] == '0' {
