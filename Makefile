@@ -1,6 +1,6 @@
 # Parley: two commands do everything, `make run` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt bench scaling sim setup unit fuzz e2e
+.PHONY: help run build test lint fmt bench scaling sim chaos faults setup unit fuzz e2e
 
 GOLANGCI  := v2.15.0
 VERSION   := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
@@ -45,6 +45,12 @@ fmt: ## Format the Go code
 SEEDS ?= 50
 sim: ## Let histories happen in which things break: SEEDS=50 FIRST=1 KINDS='redis killed,pod killed'
 	go test -run Histories -timeout 60m ./test/sim -seeds $(SEEDS) -first $(or $(FIRST),1) -kinds '$(KINDS)'
+
+chaos: ## Break the real thing: SEED=1 MINUTES=2 KINDS='redis killed,pod killed' ADAPTER=redis-streams
+	@SEED='$(or $(SEED),1)' MINUTES='$(or $(MINUTES),1)' KINDS='$(KINDS)' ADAPTER='$(or $(ADAPTER),redis)' RUNS='$(or $(RUNS),1)' ./scripts/chaos.sh main.mjs
+
+faults: ## Break it in every way alone and in pairs, and write docs/FAULTS.md: BUDGET=60 MINUTES=1 SEEDS=1,2
+	@./scripts/chaos.sh report.mjs
 
 bench: setup ## Measure beside Node, uWebSockets.js, the stock Go library and the raw floor
 	@./scripts/bench.sh

@@ -1,0 +1,58 @@
+// Who was owed which message, and who never got it.
+import { member, removedAfter } from './membership.mjs';
+import { underWay } from './settings.mjs';
+
+const atOnce = ['reset', 'closed', 'server'];
+
+export function deliveries(book, add, count) {
+  const users = new Map([...book.seats].map(([seat, pages]) => [seat, pages[0].user]));
+  for (const [seat, pages] of book.seats) {
+    const user = users.get(seat);
+    const had = new Set(pages.flatMap((p) => p.got.map((g) => g.id)));
+    const conns = book.conns(seat);
+    const first = conns[0]?.from ?? Infinity;
+    const last = pages.at(-1).closed ?? Infinity;
+    const beside = [...users].some(([other, u]) => u === user && other !== seat);
+    for (const m of book.messages.values()) {
+      if (m.at < first || m.at > last || !member(book, user, m)) continue;
+      if (had.has(m.id)) { count.due++; continue; }
+      const page = pages.findLast((p) => p.opened <= m.at) ?? pages[0];
+      const gap = { seat, user, page, pages, conns, beside, m };
+      const reason = excused(book, gap);
+      if (reason === 'unknowable') { count.due++; add('unknowable', { page: page.page, id: m.id, of: 'lost', why: `under way as ${page.page} lost its connection` }); continue; }
+      if (reason) { count.notDue[reason] = (count.notDue[reason] ?? 0) + 1; continue; }
+      count.due++;
+      const who = page.closed !== undefined && page !== pages.at(-1) ? 'reloads' : page.modern ? 'modern' : 'older';
+      add('lost', { page: page.page, id: m.id, who, why: `never got by ${seat} (${page.version}), said ${m.answered === undefined ? 'and stored, but never answered' : `by ${m.pod}`}` });
+    }
+  }
+}
+
+// Why it is not Parley's fault that it never came: nobody could know, or nobody promised. undefined: it is.
+function excused(book, gap) {
+  const { user, m, conns, page, pages, beside } = gap;
+  if (conns.some((c) => nearEnd(book, c, m))) return 'unknowable';
+  const removal = removedAfter(book, user, m);
+  if (removal && !conns.some((c) => c.from < removal.asked - 1_000 && (c.broke ?? Infinity) > m.at + 1_000)) return 'removed from the chat before they were back';
+  const next = conns.find((c) => c.from > m.at);
+  const cut = conns.findLast((c) => c.from <= m.at);
+  const away = !cut || (cut.broke ?? Infinity) < onItsWayUntil(m);
+  const anew = next && (!page.modern || next.page !== cut?.page);
+  if (away && anew && beside && (cut?.how === 'closed' || !cut)) return 'said while no page was open there, and another device of the user was connected';
+  if (away && anew && beside) return 'a client before 4.6 whose connection broke, beside another device of its user';
+  if (away && pages[0].eio3 && cut?.how === 'silent') return 'a dead connection of a 2.x client, which cannot be asked';
+  return undefined;
+}
+
+// It was on its way just as the connection broke, visibly, of a client that cannot say how far it got.
+function nearEnd(book, conn, m) {
+  if (conn.broke === undefined || !atOnce.includes(conn.how)) return false;
+  const page = book.pages.get(conn.page);
+  const said = page.modern && page.closed === undefined;
+  if (said) return false;
+  if (page.modern && book.following(conn)?.page === conn.page) return false;
+  const slow = conn.slow.find((s) => conn.broke >= s.from && conn.broke <= s.to + 10_000);
+  return m.at < conn.broke + 50 && onItsWayUntil(m) > (slow?.from ?? conn.broke);
+}
+
+const onItsWayUntil = (m) => Math.max(m.answered ?? m.at, m.first ?? m.at) + underWay;
