@@ -110,7 +110,9 @@ export class Book {
   #ending(conn) {
     if (conn.broke !== undefined || conn.to === undefined) return;
     const killed = this.faults.findLast((f) => f.what === 'pod killed' && f.from <= conn.to && f.from > conn.to - soon);
-    Object.assign(conn, killed ? { broke: killed.from, how: 'pod killed' } : { broke: conn.to, how: conn.why === 'ping timeout' ? 'ping timeout' : 'server' });
+    // Its pod knows of it where it closed it. A poll that came to another pod, or a ping that did not come, it does not.
+    const seen = ['transport close', 'io server disconnect'].includes(conn.why);
+    Object.assign(conn, killed ? { broke: killed.from, how: 'pod killed' } : { broke: conn.to, how: seen ? 'server' : 'unseen' });
   }
 
   // Whether something of these kinds went on between the two times.

@@ -65,6 +65,6 @@ export function summary({ found, count }) {
   for (const [reason, n] of Object.entries(count.notDue)) parts.push(`not due ${n} (${reason})`);
   if (count.twoPods) parts.push(`out of order through two pods ${count.twoPods}`);
   if (count.unanswered) parts.push(`stored and never answered ${count.unanswered}`);
-  parts.push(`long absences ${count.absences}`);
+  parts.push(`absences told ${count.absences}`);
   return parts.join(', ');
 }

@@ -40,7 +40,7 @@ function excused(book, gap) {
   const anew = next && (!page.modern || next.page !== cut?.page);
   if (away && anew && beside && (cut?.how === 'closed' || !cut)) return 'said while no page was open there, and another device of the user was connected';
   if (away && anew && beside) return 'a client before 4.6 whose connection broke, beside another device of its user';
-  if (away && pages[0].eio3 && cut?.how === 'silent') return 'a dead connection of a 2.x client, which cannot be asked';
+  if (away && pages[0].eio3 && ['silent', 'unseen'].includes(cut?.how)) return 'a dead connection of a 2.x client, which cannot be asked';
   return undefined;
 }
 

@@ -64,24 +64,24 @@ const patience = settings.pingInterval + settings.pingTimeout + 2 * settings.pre
 export function neverOffline(book, add, count) {
   const users = new Set([...book.pages.values()].map((p) => p.user));
   for (const user of users) {
+    const offline = book.told.filter((e) => e.user === user && !e.online);
     for (const absence of absences(book, user)) {
       const trouble = Math.max(absence.from, ...book.faults.filter((f) => servers.includes(f.what) && f.from < absence.to && f.to !== Infinity).map((f) => f.to));
       const by = trouble + patience;
-      if (absence.to < by || book.until < by) continue;
-      const steady = watchers(book, user, absence.from - 1_000, by);
-      if (!steady.length) continue;
-      count.absences++;
-      const told = (c) => book.told.some((e) => e.user === user && !e.online && e.page === c.page && e.conn === c.conn && e.t > absence.from - 1_000 && e.t < by);
-      const deaf = steady.filter((c) => !told(c));
-      if (deaf.length) add('never offline', { page: deaf[0].page, user, why: `${user} left at ${new Date(absence.from).toISOString()}; ${deaf.length} of ${steady.length} steady connections were not told within ${by - absence.from} ms` });
+      const told = (c) => offline.some((e) => e.page === c.page && e.conn === c.conn && e.t > absence.from - 1_000 && e.t < Math.min(by, absence.to + 1_000));
+      const steady = watchers(book, user, absence.from - 1_000);
+      const over = absence.to >= by && book.until >= by;
+      const deaf = over ? steady.filter((c) => (c.broke ?? Infinity) > by && !told(c)) : [];
+      if (steady.some(told) || deaf.length) count.absences++;
+      if (deaf.length) add('never offline', { page: deaf[0].page, user, why: `${user} left at ${new Date(absence.from).toISOString()}; ${deaf.length} of ${steady.length} connections that stood were not told within ${by - absence.from} ms` });
     }
   }
 }
 
-// Connections of others who share a chat with the user, that stood all the time.
-function watchers(book, user, from, to) {
+// Connections of others who share a chat with the user, that stood then.
+function watchers(book, user, at) {
   const shared = [...book.chats.values()].filter((members) => members.has(user));
   return [...book.pages.values()]
     .filter((p) => p.user !== user && shared.some((members) => members.has(p.user)))
-    .flatMap((p) => p.conns.filter((c) => c.from < from && (c.broke ?? Infinity) > to));
+    .flatMap((p) => p.conns.filter((c) => c.from < at && (c.broke ?? Infinity) > at));
 }

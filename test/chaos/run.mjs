@@ -8,7 +8,7 @@ import { History } from './history.mjs';
 import { newPlan } from './plan.mjs';
 import { Random } from './random.mjs';
 import { settings } from './settings.mjs';
-import { World } from './world.mjs';
+import { binaries, World } from './world.mjs';
 
 const settled = 15_000; // the longest that what was missed may take once nothing is broken any more
 const within = (ms, fn) => waitFor(fn, ms).then(() => true, () => false);
@@ -19,6 +19,7 @@ export async function run({ seed, kinds, ms, adapter, file, env }) {
   const stopLag = lag(history);
   const world = new World(history, { adapter, env });
   try {
+    binaries();
     await world.start();
     await happen(world, history, { seed, kinds, ms });
   } catch (err) {

@@ -41,6 +41,7 @@ export class World {
     await Promise.all(this.pods.map((pod) => this.startPod(pod)));
     const [, two] = this.pods;
     this.nginx = await startNginx(this.pods.slice(0, 2).map((p) => p.port), {
+      globals: ' master_process off;', // one process, so that nothing is left of it whatever ends this one
       changes: [
         [`server 127.0.0.1:${two.port} max_fails=0;`, this.pods.slice(1).map((p) => `server 127.0.0.1:${p.port} max_fails=0;`).join('\n    ')],
         ['server_name _;', 'server_name _;\n    add_header X-Pod $upstream_addr always;'],

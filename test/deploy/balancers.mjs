@@ -90,7 +90,7 @@ export function renderNginx(dir, port, ports, { cookies = false, changes = [] } 
 export async function startNginx(ports, options) {
   const [dir, port] = [workspace('nginx'), await quietPort()];
   const conf = renderNginx(dir, port, ports, options);
-  const program = unprivileged('nginx', tool('nginx'), ['-e', 'stderr', '-c', conf, '-g', 'daemon off;'], dir);
+  const program = unprivileged('nginx', tool('nginx'), ['-e', 'stderr', '-c', conf, '-g', `daemon off;${options?.globals ?? ''}`], dir);
   await listening(program, port);
   const requests = () => (existsSync(`${dir}/test.log`) ? readFileSync(`${dir}/test.log`, 'utf8') : '').split('\n').filter(Boolean).map((line) => {
     const [to, sid, what, status] = line.split('|');
