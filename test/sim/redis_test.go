@@ -26,6 +26,7 @@ func newMemory() (*memory, error) {
 func (m *memory) client(to *links, latency time.Duration) *driver.Client {
 	const patience = 500 * time.Millisecond // as in production
 	return driver.NewClient(&driver.Options{
+		Addr: "127.0.0.1:6379", // never dialled; a name would be looked up
 		Dialer: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
