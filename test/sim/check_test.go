@@ -121,9 +121,21 @@ func (w *world) due(u models.UserID, s sent) bool {
 			if !s.at.Before(m.asked) && s.message.CreatedAt.Before(back.did) {
 				return false
 			}
+			if w.deaf(s.message.CreatedAt, m.asked) {
+				return false // they were out before their pod could hear of it
+			}
 		}
 	}
 	return true
+}
+
+// deaf says whether pods did not hear each other all the time from when a message
+// was stored until a member was removed, as far as is known for certain.
+func (w *world) deaf(stored, removed time.Time) bool {
+	const regroup = 10 * time.Second // until what was missed is told, at the very latest
+	return removed.After(stored) && slices.ContainsFunc(w.outages, func(o outage) bool {
+		return stored.After(o.from.Add(-time.Second)) && stored.Before(o.to) && removed.Before(o.to.Add(regroup))
+	})
 }
 
 // underWay says whether the message may have been on its way to a page just when

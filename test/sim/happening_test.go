@@ -96,6 +96,7 @@ func (h *happening) happen(s step) {
 	case cutOff:
 		if p := w.pod(s.n); p != nil {
 			h.lasts("way to redis", func() {
+				defer w.outage(time.Now())
 				p.redis.hold(true)
 				time.Sleep(s.d)
 				p.redis.hold(false)
@@ -147,6 +148,7 @@ func (h *happening) again() {
 
 // redis stands still, or is gone with all it knew, for all pods alike.
 func (h *happening) redis(s step) {
+	defer h.world.outage(time.Now())
 	h.world.mu.Lock()
 	pods := append([]*pod(nil), h.world.pods...)
 	h.world.mu.Unlock()

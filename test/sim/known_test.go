@@ -13,6 +13,10 @@ var known = []struct{ what, script string }{
 	seed=1 users=6 pods=1 length=5s every=1.4s
 	vanishings(29) at 1s
 	pod restarted(13) at 1.2s for 1.8s`},
+	{"twice: a room that was left and entered again told of a departure what it was sent since", `
+	seed=1 users=3 pods=1 length=8s every=1.41s
+	members(41) at 1s
+	pod restarted(40) at 5s for 1s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a

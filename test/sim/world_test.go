@@ -27,6 +27,7 @@ type world struct {
 	made    int
 	sent    []sent
 	members []membership
+	outages []outage
 	stays   map[models.UserID]*pod
 	failed  []string // what must never happen, whatever breaks
 	senders sync.WaitGroup
@@ -46,6 +47,15 @@ type membership struct {
 	user       models.UserID
 	added      bool
 	asked, did time.Time
+}
+
+// outage is when pods could not hear each other.
+type outage struct{ from, to time.Time }
+
+func (w *world) outage(from time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.outages = append(w.outages, outage{from, time.Now()})
 }
 
 func newWorld(seed uint64, logger *slog.Logger, pods int) (*world, error) {
