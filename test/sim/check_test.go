@@ -37,6 +37,11 @@ func (p *page) repeated(what string, r receipt) string {
 	if ok && r.at.After(broke.Add(-doubt)) {
 		return unknowable
 	}
+	for _, o := range p.stalled { // its pod may have taken it for dead since it answered a ping last
+		if r.at.After(o.from.Add(-pingInterval-time.Second)) && r.at.Before(o.to.Add(pingTimeout)) {
+			return unknowable
+		}
+	}
 	return what
 }
 
@@ -48,7 +53,8 @@ func (w *world) check() (faults []fault) {
 		faults = append(faults, fault{what, fmt.Sprintf(format, args...)})
 	}
 	byID := map[models.MessageID]sent{}
-	for _, s := range w.sent {
+	all := append(w.unanswered(), w.sent...)
+	for _, s := range all {
 		byID[s.message.ID] = s
 	}
 	had := map[models.UserID]map[models.MessageID]holding{}
@@ -64,7 +70,7 @@ func (w *world) check() (faults []fault) {
 		for _, r := range p.got {
 			s, known := byID[r.id]
 			if !known {
-				continue // stored, and its sender never told: none of it is due
+				continue // not stored, so far as anybody was told
 			}
 			if before, again := seen[r.id]; again {
 				add(p.repeated("twice", before), "%s was sent %q on connection %d and again on %d", p.name, s.message.Text, before.conn, r.conn)
@@ -75,6 +81,9 @@ func (w *world) check() (faults []fault) {
 			}
 			seen[r.id] = r
 			had[p.user][r.id] = holding{p, r}
+			if s.number < 0 {
+				continue
+			}
 			line := fmt.Sprint(r.conn, s.message.SenderID, s.message.ChatID)
 			if before, ok := last[line]; ok && byID[before.id].pod == s.pod && byID[before.id].number > s.number {
 				add("order", "%s was sent %q after %q", p.name, s.message.Text, byID[before.id].message.Text)
@@ -87,7 +96,7 @@ func (w *world) check() (faults []fault) {
 	}
 	faults = append(faults, w.announced(time.Now())...)
 	for _, u := range w.usersSorted() {
-		for _, s := range w.sent {
+		for _, s := range all {
 			if _, got := had[u][s.message.ID]; !got && w.due(u, s) {
 				what := "lost"
 				if w.underWay(u, s) {
@@ -98,6 +107,24 @@ func (w *world) check() (faults []fault) {
 		}
 	}
 	return faults
+}
+
+// unanswered are the messages that are stored, and whose senders were not told:
+// they are due like all others.
+func (w *world) unanswered() (all []sent) {
+	if w.database == nil {
+		return nil
+	}
+	known := map[models.MessageID]bool{}
+	for _, s := range w.sent {
+		known[s.message.ID] = true
+	}
+	for _, m := range w.database.messages {
+		if !known[m.ID] {
+			all = append(all, sent{message: m, at: m.CreatedAt, number: -1})
+		}
+	}
+	return all
 }
 
 func (w *world) usersSorted() (users []models.UserID) {
@@ -152,6 +179,12 @@ func (w *world) underWay(u models.UserID, s sent) bool {
 		}
 		for _, broke := range p.ended {
 			if !p.modern && near(broke) {
+				return true
+			}
+		}
+		for _, o := range p.stalled { // what its system had, it never read
+			at := s.message.CreatedAt
+			if !p.shut.IsZero() && at.After(o.from.Add(-time.Second)) && at.Before(p.shut) && p.shut.Before(o.to.Add(time.Second)) {
 				return true
 			}
 		}

@@ -39,7 +39,8 @@ func newDatabase(seed uint64) *database {
 // view is the database as one pod reaches it.
 type view struct {
 	*database
-	dead <-chan struct{} // closed with the pod
+	dead   <-chan struct{} // closed with the pod
+	stored func()          // called when a message is stored
 }
 
 var errAway = errors.New("the database is away")
@@ -167,7 +168,10 @@ func (v view) Moves(ctx context.Context, since time.Time, users ...models.UserID
 }
 
 func (v view) Insert(ctx context.Context, messages []models.Message) error {
-	return v.do(ctx, func() { v.messages = append(v.messages, messages...) })
+	return v.do(ctx, func() {
+		v.messages = append(v.messages, messages...)
+		v.stored()
+	})
 }
 
 func (v view) InsertMissing(ctx context.Context, messages []models.Message) error {

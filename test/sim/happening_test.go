@@ -83,6 +83,10 @@ func (h *happening) happen(s step) {
 				h.again()
 			}
 		})
+	case killedMid:
+		h.lasts("pods", func() { h.killStoring(s) })
+	case slow:
+		h.page(i).stall(s.d)
 	case rolling:
 		h.lasts("pods", func() {
 			if p := w.take(s.n); p != nil {
@@ -113,6 +117,27 @@ func (h *happening) happen(s step) {
 	case membersIO:
 		h.lasts(fmt.Sprint("member ", 2+s.n%(len(h.users)-2)), func() { h.outAndIn(s) })
 	}
+}
+
+// killStoring has a pod die as soon as it has stored a message, if it does so soon.
+func (h *happening) killStoring(s step) {
+	p := h.world.pod(s.n)
+	if p == nil {
+		return
+	}
+	p.armed.Store(true)
+	select {
+	case <-p.dead:
+	case <-time.After(3 * time.Second):
+		if p.armed.CompareAndSwap(true, false) {
+			return
+		}
+	}
+	h.unknowable()
+	h.world.bury(p)
+	p.kill()
+	time.Sleep(s.d)
+	h.again()
 }
 
 func (h *happening) page(i int) *page {

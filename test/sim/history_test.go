@@ -26,10 +26,12 @@ const (
 	pausedRed  kind = "redis paused"
 	killedRed  kind = "redis killed" // and forgets everything
 	awayMongo  kind = "mongo away"
-	membersIO  kind = "members" // are removed and added
+	membersIO  kind = "members"            // are removed and added
+	killedMid  kind = "pod killed storing" // when a message is stored, and before it is told
+	slow       kind = "slow"               // a page reads nothing for a while
 )
 
-var kinds = []kind{resets, vanishings, reloads, aways, killedPod, rolling, cutOff, pausedRed, killedRed, awayMongo, membersIO}
+var kinds = []kind{resets, vanishings, reloads, aways, killedPod, rolling, cutOff, pausedRed, killedRed, awayMongo, membersIO, killedMid, slow}
 
 // step is one thing that happens.
 type step struct {
@@ -41,12 +43,13 @@ type step struct {
 
 // plan is a history before it happens. It can be written down, and read again.
 type plan struct {
-	seed   uint64
-	users  int
-	pods   int
-	length time.Duration
-	every  time.Duration // between two messages of one sender
-	steps  []step
+	seed    uint64
+	users   int
+	pods    int
+	length  time.Duration
+	every   time.Duration // between two messages of one sender
+	adapter string        // one of adapters; empty for the first
+	steps   []step
 }
 
 // newPlan makes a history in which only those kinds happen.
@@ -57,12 +60,14 @@ func newPlan(seed uint64, of []kind) plan {
 		for range 1 + r.IntN(4) {
 			s := step{at: time.Duration(r.Int64N(int64(p.length))).Truncate(time.Millisecond), kind: k, n: r.IntN(1000)}
 			switch k {
+			case slow:
+				s.d = time.Duration(100+r.IntN(12000)) * time.Millisecond
 			case aways:
 				s.d = time.Duration(100+r.IntN(10000)) * time.Millisecond
 				if s.n/10%4 == 0 { // and some until everybody must know
 					s.d += toldWithin
 				}
-			case killedPod, rolling:
+			case killedPod, rolling, killedMid:
 				s.d = time.Duration(500+r.IntN(4000)) * time.Millisecond
 			case cutOff, pausedRed, killedRed, awayMongo:
 				s.d = time.Duration(50+r.IntN(4000)) * time.Millisecond
@@ -80,7 +85,7 @@ const settled = 40 * time.Second
 
 // run lets the history happen and says what was wrong with it.
 func (p plan) run(logger *slog.Logger) ([]fault, error) {
-	w, err := newWorld(p.seed, logger, p.pods)
+	w, err := newWorld(p, logger)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ type link struct {
 	a, b    *end
 
 	mu      sync.Mutex
+	window  int // what may be on its way before a writer has to wait
 	held    bool
 	changed chan struct{} // closed, and made anew, when anything did
 }
@@ -39,11 +40,21 @@ type chunk struct {
 	at   time.Time // when it arrives
 }
 
-// window is what may be on its way before a writer has to wait.
-const window = 1 << 20
+// wide is the window of most links, narrow that of one whose reader is slow.
+const (
+	wide   = 1 << 20
+	narrow = 2 << 10
+)
+
+func (l *link) open(window int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.window = window
+	l.change()
+}
 
 func newLink(latency time.Duration) *link {
-	l := &link{latency: latency, changed: make(chan struct{})}
+	l := &link{latency: latency, window: wide, changed: make(chan struct{})}
 	l.a, l.b = &end{link: l}, &end{link: l}
 	l.a.peer, l.b.peer = l.b, l.a
 	return l
@@ -143,7 +154,7 @@ func (e *end) Write(p []byte) (int, error) {
 		case e.peer.err != nil && !l.held: // nobody is there
 			l.mu.Unlock()
 			return 0, syscall.EPIPE
-		case e.peer.inFlight < window:
+		case e.peer.inFlight < l.window:
 			e.peer.in = append(e.peer.in, chunk{append([]byte(nil), p...), now.Add(l.latency)})
 			e.peer.inFlight += len(p)
 			l.change()

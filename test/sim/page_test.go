@@ -40,6 +40,7 @@ type page struct {
 	stays       []stay
 	refused     string
 	shut        time.Time // when the user closed it
+	stalled     []outage  // when it read nothing
 }
 
 // receipt is one new_message as a page got it.
@@ -145,8 +146,15 @@ func (p *page) connect(ctx context.Context) (opened bool) {
 		}
 	}
 	for {
+		p.rest(ctx, l)
 		text, err := readFrame(r)
 		if err != nil {
+			p.mu.Lock()
+			stalled := len(p.stalled) > 0
+			p.mu.Unlock()
+			if stalled { // its pod knows as little what it read of what was sent last
+				p.unknowable()
+			}
 			if errors.Is(err, errEnded) {
 				_, _ = l.a.Write([]byte{0x88, 0x80, 0, 0, 0, 0}) // as browsers answer
 			}
@@ -263,6 +271,46 @@ func (p *page) vanish() {
 		p.ends()
 		p.mu.Unlock()
 		l.hold(true)
+	}
+}
+
+// stall has it read nothing for a while.
+func (p *page) stall(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.stalled = append(p.stalled, outage{now, now.Add(d)})
+	if p.link == nil {
+		return
+	}
+	p.link.open(narrow)
+	if d > pingTimeout/2 { // it may be taken for dead
+		p.ends()
+	}
+}
+
+// rest waits until the page reads again.
+func (p *page) rest(ctx context.Context, l *link) {
+	p.mu.Lock()
+	var until time.Time
+	for _, s := range p.stalled {
+		if s.to.After(until) {
+			until = s.to
+		}
+	}
+	p.mu.Unlock()
+	if d := time.Until(until); d > 0 {
+		select {
+		case <-time.After(d):
+		case <-ctx.Done():
+		}
+		l.open(wide)
+		p.mu.Lock()
+		if last := len(p.stays) - 1; p.connected && !p.stays[last].to.IsZero() {
+			p.begins()
+		}
+		p.mu.Unlock()
+		_ = l.a.SetReadDeadline(time.Now().Add(pingInterval + pingTimeout))
 	}
 }
 

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	driver "github.com/redis/go-redis/v9"
 
-	"parley/adapters/cluster"
 	"parley/adapters/hub"
 	"parley/adapters/redis"
 	"parley/handlers"
@@ -42,13 +42,16 @@ type pod struct {
 	tasks    sync.WaitGroup
 	requests sync.WaitGroup // under way
 	dead     chan struct{}
+	died     sync.Once
 	once     sync.Once
+	armed    atomic.Bool // it dies when it has stored the next message
+	struck   atomic.Bool // … and has
 }
 
 func (w *world) newPod(name string) (*pod, error) {
 	p := &pod{name: name, listener: newListener(), dead: make(chan struct{})}
 	logger := w.logger.With("pod", name)
-	store := view{w.database, p.dead}
+	store := view{w.database, p.dead, p.stored}
 	p.client = w.memory.client(&p.redis, 200*time.Microsecond)
 	departed := func(ctx context.Context, d models.Departure, left int) { p.rooms.Departed(ctx, d, left) }
 	var err error
@@ -67,7 +70,7 @@ func (w *world) newPod(name string) (*pod, error) {
 	}
 	p.hub, err = hub.New(hub.Options{
 		PingInterval: pingInterval, PingTimeout: pingTimeout, Recovery: true,
-		Bus:    cluster.NewClassic(cluster.ClassicOptions{Client: p.client, Logger: logger}),
+		Bus:    p.bus(w.adapter, logger),
 		Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDs(func() {}), Logger: logger, Now: time.Now,
 	})
 	if err != nil {
@@ -147,12 +150,26 @@ func (p *pod) close(ctx context.Context) error {
 
 // kill is kill -9: whatever the pod does from now on, nobody hears of it.
 func (p *pod) kill() {
-	p.clients.refuse(true)
-	p.redis.refuse(true)
-	close(p.dead)
+	p.die()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_ = p.close(ctx) // what is left of it ends in its own time
+}
+
+func (p *pod) die() {
+	p.died.Do(func() {
+		p.clients.refuse(true)
+		p.redis.refuse(true)
+		close(p.dead)
+	})
+}
+
+// stored is called when the database has stored a message of the pod's.
+func (p *pod) stored() {
+	if p.armed.CompareAndSwap(true, false) {
+		p.struck.Store(true)
+		p.die()
+	}
 }
 
 type nobody struct{}

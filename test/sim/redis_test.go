@@ -19,6 +19,7 @@ func newMemory() (*memory, error) {
 		return nil, err
 	}
 	m.mini.ClockTTL(true)
+	shardsOf(m.mini)
 	return m, conn.Close()
 }
 

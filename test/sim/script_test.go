@@ -26,6 +26,9 @@ func (s step) String() string {
 
 func (p plan) String() string {
 	lines := []string{fmt.Sprintf("seed=%d users=%d pods=%d length=%v every=%v", p.seed, p.users, p.pods, p.length, p.every)}
+	if p.adapter != "" {
+		lines[0] += " adapter=" + p.adapter
+	}
 	for _, s := range p.steps {
 		lines = append(lines, s.String())
 	}
@@ -70,6 +73,10 @@ func (p *plan) readHead(line string) (err error) {
 			p.length, err = time.ParseDuration(value)
 		case "every":
 			p.every, err = time.ParseDuration(value)
+		case "adapter":
+			if p.adapter = value; !slices.Contains(adapters, value) {
+				err = fmt.Errorf("adapters are %q", adapters)
+			}
 		default:
 			err = fmt.Errorf("nothing is called %q", name)
 		}

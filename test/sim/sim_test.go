@@ -17,6 +17,7 @@ var (
 	seeds   = flag.Int("seeds", 2, "how many histories of each combination")
 	first   = flag.Uint64("first", 1, "the first seed")
 	of      = flag.String("kinds", "", "what happens, separated by commas; empty for each kind alone")
+	adapter = flag.String("adapter", "", "how the pods speak to each other: classic, streams or sharded")
 	script  = flag.String("script", "", "the one history that is to happen, as one that broke was shown")
 	shorten = flag.Int("shrink", 150, "how many histories may happen to make one that broke short; 0: it stays as it is")
 	verbose = flag.Bool("logs", false, "show what the pods log")
@@ -24,7 +25,7 @@ var (
 
 // holds are the kinds of which Parley is known to survive each alone, and pairs.
 var holds = [][]kind{
-	nil, {resets}, {vanishings}, {reloads}, {aways}, {rolling}, {cutOff}, {pausedRed}, {killedRed}, {awayMongo},
+	nil, {resets}, {vanishings}, {reloads}, {aways}, {rolling}, {cutOff}, {pausedRed}, {killedRed}, {awayMongo}, {slow},
 }
 
 // One processor: less of what happens is left to chance, and it costs less; who
@@ -48,6 +49,9 @@ func bubble(t *testing.T, fn func(t *testing.T)) {
 // by and large: one of those that hold has to break twice. With -kinds it is any,
 // and once is enough. The first that broke is made short.
 func TestHistories(t *testing.T) {
+	if *adapter != "" && !slices.Contains(adapters, *adapter) {
+		t.Fatalf("no adapter is called %q; there are %q", *adapter, adapters)
+	}
 	some, n := holds, *seeds
 	if *of != "" {
 		some = [][]kind{parse(t, *of)}
@@ -67,6 +71,7 @@ func TestHistories(t *testing.T) {
 			short := false
 			for seed := *first; seed < *first+uint64(n); seed++ {
 				p := newPlan(seed, kinds)
+				p.adapter = *adapter
 				faults := happens(t, p)
 				if broken(faults) && *of == "" {
 					t.Logf("broken once: %v, %s\n%s", kinds, p, list(faults))

@@ -15,6 +15,7 @@ import (
 // world is everything a history happens in.
 type world struct {
 	seed     uint64
+	adapter  string
 	random   *rand.Rand
 	logger   *slog.Logger
 	memory   *memory
@@ -58,16 +59,16 @@ func (w *world) outage(from time.Time) {
 	w.outages = append(w.outages, outage{from, time.Now()})
 }
 
-func newWorld(seed uint64, logger *slog.Logger, pods int) (*world, error) {
+func newWorld(p plan, logger *slog.Logger) (*world, error) {
 	memory, err := newMemory()
 	if err != nil {
 		return nil, err
 	}
 	w := &world{
-		seed: seed, random: rand.New(rand.NewPCG(seed, 1)), logger: logger, memory: memory, database: newDatabase(seed),
+		seed: p.seed, adapter: p.adapter, random: rand.New(rand.NewPCG(p.seed, 1)), logger: logger, memory: memory, database: newDatabase(p.seed),
 		stays: map[models.UserID]*pod{},
 	}
-	for range pods {
+	for range p.pods {
 		if err := w.addPod(); err != nil {
 			return nil, err
 		}
@@ -150,6 +151,13 @@ func (w *world) take(i int) *pod {
 	return p
 }
 
+// bury removes a pod that has died.
+func (w *world) bury(p *pod) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pods = slices.DeleteFunc(w.pods, func(other *pod) bool { return other == p })
+}
+
 func (w *world) pod(i int) *pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -192,6 +200,9 @@ func (w *world) send(from models.UserID, chat models.ChatID, number int, random 
 			case <-p.dead: // whatever it said, nobody heard
 				err = errAway
 			default:
+			}
+			if err != nil && p.struck.Load() {
+				return // one that does not ask again: what was stored is told all the same
 			}
 			if err == nil {
 				w.mu.Lock()
