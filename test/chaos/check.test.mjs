@@ -54,12 +54,14 @@ const cases = {
   'nothing wrong': [() => all(new Tale()), {}],
   'lost by a client that recovers': [() => new Tale().got(1010, 0).got(3010, 2), { 'lost modern': 1 }],
   'lost by an older one': [() => new Tale({ modern: false }).got(1010, 0).got(3010, 2), { 'lost older': 1 }],
-  'lost over a reload': [() => new Tale().got(1010, 0).at(1500, 'closed', { page: 'b1' }).open(2500, 'b2').on(2600, 'b2', 1).got(3010, 2, 'b2'), { 'lost reloads': 1 }],
+  'lost over a reload': [() => new Tale().got(1010, 0).off(1500, 'b1', 1, 'closed').at(1500, 'closed', { page: 'b1' }).open(2500, 'b2').on(2600, 'b2', 1).got(3010, 2, 'b2'), { 'lost reloads': 1 }],
   'had over a reload': [() => new Tale().got(1010, 0).at(1500, 'closed', { page: 'b1' }).open(2500, 'b2').on(2600, 'b2', 1).got(2610, 1, 'b2').got(3010, 2, 'b2'), {}],
   'under way as the page was closed': [() => new Tale().got(1010, 0).off(2010, 'b1', 1, 'closed').at(2010, 'closed', { page: 'b1' }).open(2500, 'b2').on(2600, 'b2', 1).got(3010, 2, 'b2'), { 'unknowable lost': 1 }],
   'under way as an older client was cut': [() => new Tale({ modern: false }).got(1010, 0).off(2010, 'b1', 1).on(2600, 'b1', 2).got(3010, 2, 'b1', 2), { 'unknowable lost': 1 }],
   'under way as one was cut that recovers: lost all the same': [() => new Tale().got(1010, 0).off(2010, 'b1', 1).on(2600, 'b1', 2).got(3010, 2, 'b1', 2), { 'lost modern': 1 }],
   'away beside another device': [() => all(new Tale({ second: true })).got(1010, 0, 'o1').off(1500, 'o1', 1, 'closed').at(1500, 'closed', { page: 'o1' }).open(2500, 'o2', 'other').on(2600, 'o2', 1).got(3010, 2, 'o2'), {}],
+  'an older client cut beside another device': [() => all(new Tale({ second: true, modern: false })).got(1010, 0, 'o1').off(1500, 'o1', 1).on(2600, 'o1', 2).got(3010, 2, 'o1', 2), {}],
+  'one that recovers cut beside another device': [() => all(new Tale({ second: true })).got(1010, 0, 'o1').off(1500, 'o1', 1).on(2600, 'o1', 2).got(3010, 2, 'o1', 2), { 'lost modern': 1 }],
   'connected beside another device': [() => all(new Tale({ second: true })).got(1010, 0, 'o1').got(3010, 2, 'o1'), { 'lost modern': 1 }],
   'a dead 2.x connection': [() => new Tale({ modern: false, eio3: true }).got(1010, 0).off(1200, 'b1', 1, 'silent').on(2600, 'b1', 2).got(3010, 2, 'b1', 2), {}],
   'a dead connection of protocol 4': [() => new Tale({ modern: false }).got(1010, 0).off(1200, 'b1', 1, 'silent').on(2600, 'b1', 2).got(3010, 2, 'b1', 2), { 'lost older': 1 }],
@@ -67,6 +69,7 @@ const cases = {
   'twice over connections': [() => all(new Tale()).off(5000, 'b1', 1).on(5500, 'b1', 2).got(5600, 1, 'b1', 2), { 'twice modern': 1 }],
   'twice, cut before the offset': [() => all(new Tale()).off(3011, 'b1', 1).on(5500, 'b1', 2).got(5600, 2, 'b1', 2), { 'unknowable twice modern': 1 }],
   'twice, just before, in quiet times': [() => all(new Tale()).off(3011, 'b1', 1).on(5500, 'b1', 2).got(5600, 1, 'b1', 2), { 'twice modern': 1 }],
+  'twice in quiet times, whatever the pod was sure of': [() => all(new Tale()).at(3011, 'offset', { page: 'b1', conn: 1, heard: t0 }).off(3050, 'b1', 1).on(5500, 'b1', 2).got(5600, 1, 'b1', 2), { 'twice modern': 1 }],
   'twice, and the pod was not sure': [() => all(new Tale()).at(3011, 'offset', { page: 'b1', conn: 1, heard: t0 + 1900 }).fault('pod killed', 3050, 4000).off(3060, 'b1', 1, 'pod killed').on(5500, 'b1', 2).got(5600, 1, 'b1', 2), { 'unknowable twice modern': 1 }],
   'twice, though the pod was sure': [() => all(new Tale()).at(3011, 'offset', { page: 'b1', conn: 1, heard: t0 + 2900 }).fault('pod killed', 3050, 4000).off(3060, 'b1', 1, 'pod killed').on(5500, 'b1', 2).got(5600, 1, 'b1', 2), { 'twice modern': 1 }],
   'twice for an older client': [() => all(new Tale({ modern: false })).off(9000, 'b1', 1).on(9500, 'b1', 2).got(9600, 1, 'b1', 2), { 'twice older': 1 }],
@@ -80,6 +83,7 @@ const cases = {
   'leaked: said while out': [() => all(new Tale()).move('remove', 1500, 1510), { leaked: 2 }],
   'leaked: told after the adding': [() => new Tale().got(1010, 0).got(2700, 1).got(3010, 2).move('remove', 1500, 1510).move('add', 2500, 2510), { leaked: 1 }],
   'leaked: on its way for too long': [() => new Tale().got(1710, 0).move('remove', 1500, 1510), { leaked: 1 }],
+  'on its way as the removal was answered': [() => new Tale().got(1560, 0).move('remove', 1500, 1510), {}],
   'out and in again, fine': [() => new Tale().got(1010, 0).got(3010, 2).move('remove', 1500, 1510).move('add', 2500, 2510), {}],
   'while the removal was asked for, either way': [() => new Tale().got(1010, 0).got(2010, 1).move('remove', 1500, 2600), {}],
   'removed before they were back': [() => new Tale().off(500, 'b1', 1).move('remove', 1500, 1510).on(1600, 'b1', 2), {}],
@@ -107,6 +111,10 @@ const leaving = (more = (t) => t) => more(all(new Tale()).open(0, 'e1', 'eves', 
 test('offline, once', () => assert.deepEqual(leaving((t) => t.told(12_000, false)).found(), {}));
 test('offline twice', () => assert.deepEqual(leaving((t) => t.told(12_000, false).told(20_000, false)).found(), { 'offline twice': 1 }));
 test('offline, online, offline', () => assert.deepEqual(leaving((t) => t.told(12_000, false).told(13_000, true).told(20_000, false)).found(), {}));
+test('offline, back unannounced, offline', () => {
+  const t = leaving((x) => x.told(12_000, false).open(14_000, 'e2', 'eves', 'eve').on(14_100, 'e2', 1).off(15_000, 'e2', 1, 'closed').at(15_000, 'closed', { page: 'e2' }).told(20_000, false));
+  assert.deepEqual(t.found(), {});
+});
 test('offline on two connections', () => {
   const t = leaving((x) => x.told(12_000, false).off(100_000, 'b1', 1).on(101_000, 'b1', 2).told(102_000, false, 'b1', 2));
   assert.deepEqual(t.found(), {});
