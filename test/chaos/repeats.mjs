@@ -2,7 +2,8 @@
 import { settings } from './settings.mjs';
 
 // With one of these about, a pod cannot be sure what became of a note.
-const forgetful = ['redis paused', 'redis killed', 'redis flushed', 'pod cut off', 'pod refused', 'pod killed'];
+const deafening = ['redis paused', 'redis killed', 'redis flushed', 'pod cut off', 'pod refused'];
+const forgetful = [...deafening, 'pod killed'];
 const atOnce = ['reset', 'closed', 'server'];
 
 export function repeats(book, add, count) {
@@ -45,8 +46,18 @@ function doubtful(book, page, conn, first, m, same) {
     if (calm) return undefined;
     return m.at >= (conn.heard ?? conn.broke - 1_000) ? before : undefined;
   }
-  const within = calm && atOnce.includes(conn.how) ? 1_000 : settings.pingInterval + settings.pingTimeout + 1_000;
-  return before <= within ? before : undefined;
+  if (calm && atOnce.includes(conn.how)) return before <= 1_000 ? before : undefined;
+  return first.t >= unsureSince(book, conn.broke) - 1_000 ? before : undefined;
+}
+
+// Since when a pod may not be sure of who listened: the last ping that was answered, and before that as long as the pods
+// could not tell each other how far they are.
+function unsureSince(book, broke) {
+  let since = broke - settings.pingInterval - settings.pingTimeout;
+  for (const f of book.faults.filter((x) => deafening.includes(x.what)).sort((a, b) => b.from - a.from)) {
+    if (f.from < broke && f.to > since) since = Math.min(since, f.from - settings.pingInterval - settings.pingTimeout);
+  }
+  return since;
 }
 
 // One sender's messages to a chat, on one connection. Through two pods in turn they are in order as long as Redis is.
