@@ -11,7 +11,7 @@ export const broken = ['lost', 'twice', 'order', 'leaked', 'ghost', 'absent', 'o
 export function check(events) {
   const book = events instanceof Book ? events : new Book(events);
   const found = [];
-  const count = { due: 0, notDue: {}, doubt: 0, twoPods: 0, absences: 0, unanswered: 0 };
+  const count = { due: 0, by: { modern: 0, older: 0, reloads: 0 }, notDue: {}, doubt: 0, twoPods: 0, absences: 0, unanswered: 0 };
   const add = (what, more) => found.push({ what, ...more });
   deliveries(book, add, count);
   repeats(book, add, count);

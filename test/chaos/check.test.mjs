@@ -128,9 +128,15 @@ test('back too soon for it', () => {
   assert.deepEqual(t.found(), {});
 });
 
+test('due by whom', () => {
+  const { count } = check(cases['had over a reload'][0]().events.sort((a, b) => a.t - b.t));
+  assert.deepEqual(count.by, { modern: 2, older: 0, reloads: 1 });
+});
+
 test('not due has a reason', () => {
   const tale = cases['away beside another device'][0]();
   const { count } = check(tale.events.sort((a, b) => a.t - b.t));
   assert.deepEqual(Object.values(count.notDue), [1]);
   assert.equal(count.due, 5);
+  assert.deepEqual(count.by, { modern: 5, older: 0, reloads: 0 });
 });

@@ -8,24 +8,32 @@ export function deliveries(book, add, count) {
   const users = new Map([...book.seats].map(([seat, pages]) => [seat, pages[0].user]));
   for (const [seat, pages] of book.seats) {
     const user = users.get(seat);
-    const had = new Set(pages.flatMap((p) => p.got.map((g) => g.id)));
+    const had = new Map(); // id → the first page that got it
+    for (const p of pages) for (const g of p.got) if (!had.has(g.id)) had.set(g.id, p);
     const conns = book.conns(seat);
     const first = conns[0]?.from ?? Infinity;
     const last = pages.at(-1).closed ?? Infinity;
     const beside = [...users].some(([other, u]) => u === user && other !== seat);
     for (const m of book.messages.values()) {
       if (m.at < first || m.at > last || !member(book, user, m)) continue;
-      if (had.has(m.id)) { count.due++; continue; }
       const page = pages.findLast((p) => p.opened <= m.at) ?? pages[0];
+      const who = had.has(m.id) ? whose(had.get(m.id), had.get(m.id) !== page) : whose(page, page.closed !== undefined && page !== pages.at(-1));
+      if (had.has(m.id)) { due(count, who); continue; }
       const gap = { seat, user, page, pages, conns, beside, m };
       const reason = excused(book, gap);
-      if (reason === 'unknowable') { count.due++; add('unknowable', { page: page.page, id: m.id, of: 'lost', why: `under way as ${page.page} lost its connection` }); continue; }
+      if (reason === 'unknowable') { due(count, who); add('unknowable', { page: page.page, id: m.id, of: 'lost', why: `under way as ${page.page} lost its connection` }); continue; }
       if (reason) { count.notDue[reason] = (count.notDue[reason] ?? 0) + 1; continue; }
-      count.due++;
-      const who = page.closed !== undefined && page !== pages.at(-1) ? 'reloads' : page.modern ? 'modern' : 'older';
+      due(count, who);
       add('lost', { page: page.page, id: m.id, who, why: `never got by ${seat} (${page.version}), said ${m.answered === undefined ? 'and stored, but never answered' : `by ${m.pod}`}` });
     }
   }
+}
+
+const whose = (page, anew) => (anew ? 'reloads' : page.modern ? 'modern' : 'older');
+
+function due(count, who) {
+  count.due++;
+  count.by[who]++;
 }
 
 // Why it is not Parley's fault that it never came: nobody could know, or nobody promised. undefined: it is.

@@ -41,7 +41,7 @@ for (const seed of SEEDS.split(',').map(Number)) {
       const file = join(dirname(RESULTS), `${adapter}-${names.length > 3 ? 'everything' : names.join('+').replaceAll(' ', '_')}-${seed}.jsonl`);
       const result = await run({ ...one, ms: Number(MINUTES) * 60_000, file });
       console.log(`${names.length > 3 ? 'everything' : names.join(' + ')}, ${adapter}, seed ${seed}: ${summary(result)}`);
-      const line = { ...one, minutes: Number(MINUTES), commit, count: result.count, tally: tally(result.found), sockets: result.book.sets.length, messages: result.book.messages.size, deliveries: result.deliveries };
+      const line = { ...one, minutes: Number(MINUTES), commit, count: result.count, tally: tally(result.found), sockets: result.book.sets.length, messages: result.book.messages.size };
       results.push(line);
       appendFileSync(RESULTS, `${JSON.stringify(line)}\n`);
       writeFileSync(join(root, 'docs/FAULTS.md'), page(results));
