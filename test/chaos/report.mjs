@@ -1,13 +1,12 @@
 // make faults: single kinds, then pairs, then everything, as long as BUDGET minutes allow, and docs/FAULTS.md of what came of it.
 // What was run is kept in RESULTS, a run a line: another call goes on where that one ended.
-import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { summary, tally } from './check.mjs';
 import { kinds } from './plan.mjs';
 import { page } from './faultpage.mjs';
-import { run } from './run.mjs';
+import { commit, run } from './run.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { SEEDS = '1', MINUTES = '1', BUDGET = '600', ADAPTERS = 'redis', WHAT = 'singles,pairs,everything', RESULTS = join(root, 'bin/faults/results.jsonl') } = process.env;
@@ -28,7 +27,6 @@ function combinations() {
   return WHAT.split(',').flatMap((w) => sets[w.trim()] ?? [w.split('+').map((k) => k.trim())]);
 }
 
-const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
 const results = existsSync(RESULTS) ? readFileSync(RESULTS, 'utf8').split('\n').filter(Boolean).map((l) => JSON.parse(l)) : [];
 const done = (r) => results.some((x) => x.seed === r.seed && x.adapter === r.adapter && x.kinds.join() === r.kinds.join());
 const end = Date.now() + Number(BUDGET) * 60_000;

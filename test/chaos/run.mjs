@@ -1,4 +1,5 @@
 // One run from beginning to end: a world, its people, what breaks, and then the silence in which all has to come right.
+import { execFileSync } from 'node:child_process';
 import { rmSync } from 'node:fs';
 import { sleep, waitFor } from '../e2e/harness/wait.mjs';
 import { gather } from './cast.mjs';
@@ -13,9 +14,17 @@ import { binaries, World } from './world.mjs';
 const settled = 15_000; // the longest that what was missed may take once nothing is broken any more
 const within = (ms, fn) => waitFor(fn, ms).then(() => true, () => false);
 
+// What is broken: the commit, "-dirty" with changes of one's own; in an exported tree nobody knows.
+function describe() {
+  try {
+    return execFileSync('git', ['describe', '--always', '--dirty'], { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch { return 'unknown'; }
+}
+export const commit = describe();
+
 export async function run({ seed, kinds, ms, adapter, file, env }) {
   const history = new History(file);
-  history.add('run', { seed, kinds, ms, adapter, settings, env });
+  history.add('run', { commit, seed, kinds, ms, adapter, settings, env });
   const stopLag = lag(history);
   const world = new World(history, { adapter, env });
   try {
