@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // rawConn reads and writes a TCP connection without waiting and without
@@ -83,7 +81,7 @@ func (c *rawConn) write(frames []*Frame, head int, d dialect) (written int, err 
 		if len(frames) == 1 {
 			wire := frames[0].in(d).wire[head:]
 			want = len(wire)
-			n, err = syscall.Write(c.fd, wire)
+			n, err = send(c.fd, wire)
 		} else {
 			taken, want, n, err = c.vector(frames, head, d)
 		}
@@ -104,8 +102,7 @@ func (c *rawConn) write(frames []*Frame, head int, d dialect) (written int, err 
 	return written, nil
 }
 
-// vectors is how many frames one system call writes; unix.Writev allocates for
-// more.
+// vectors is how many frames one system call sends.
 const vectors = 8
 
 func (c *rawConn) vector(frames []*Frame, head int, d dialect) (taken, want, n int, err error) {
@@ -116,6 +113,6 @@ func (c *rawConn) vector(frames []*Frame, head int, d dialect) (taken, want, n i
 		want += len(wires[i])
 		head = 0
 	}
-	n, err = unix.Writev(c.fd, wires[:taken])
+	n, err = sendAll(c.fd, wires[:taken])
 	return taken, want, n, err
 }
