@@ -2,11 +2,9 @@ package engineio
 
 import (
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -244,36 +242,4 @@ func TestTimetable(t *testing.T) {
 	if fmt.Sprint(rung) != "[b a e c]" || table.isSet(alarms["a"]) {
 		t.Fatal(rung)
 	}
-}
-
-// A pong that meets a ping asked for by somebody leaves the heartbeat waiting for
-// one of the two: what is waited for and its alarm change together, or nothing
-// would ever be.
-func TestPongsMeetPings(t *testing.T) {
-	g := start(t, Options{PingInterval: time.Hour, PingTimeout: time.Hour}, handler{})
-	w := g.openWire()
-	_ = w.SetDeadline(time.Time{})
-	go func() { _, _ = io.Copy(io.Discard, w.r) }()
-	s := g.session()
-	var all sync.WaitGroup
-	var rounds atomic.Int64
-	const enough = 6000
-	for _, fn := range []func(){func() { s.Ping() }, func() { s.hears(packetPong) }, func() { s.hears(packetMessage) }} {
-		all.Go(func() {
-			for rounds.Add(1) <= enough {
-				fn()
-			}
-		})
-	}
-	for rounds.Load() < enough {
-		s.mu.Lock()
-		waits, on := s.waiting.Load(), s.beat.on
-		s.mu.Unlock()
-		if waits == resting && on != g.engine.pings || waits != resting && on != g.engine.pongs {
-			t.Errorf("it waits for %d, and nothing rings for that", waits)
-			break
-		}
-	}
-	rounds.Store(enough)
-	all.Wait()
 }
