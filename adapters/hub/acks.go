@@ -11,7 +11,7 @@ import (
 // BroadcastWithAck sends to this pod's sockets and the other pods, and calls ack
 // once for each answer.
 func (a adapter) BroadcastWithAck(p socketio.Packet, to socketio.Audience, flags socketio.Flags, clients func(int), ack func([]any)) (forget func()) {
-	n, forget := a.s.ask(p, selectionOf(to), flags.Volatile, ack)
+	n, forget := a.s.ask(p, to, flags.Volatile, ack)
 	if to.Local {
 		clients(n)
 		return forget
@@ -31,9 +31,9 @@ func (a adapter) BroadcastWithAck(p socketio.Packet, to socketio.Audience, flags
 
 // ask sends a packet that wants an answer to this pod's sockets; ack is called
 // for each answer until forget is.
-func (s *Server) ask(p socketio.Packet, sel selection, volatile bool, ack func(args []any)) (n int, forget func()) {
+func (s *Server) ask(p socketio.Packet, to socketio.Audience, volatile bool, ack func(args []any)) (n int, forget func()) {
 	id := *p.ID
-	members := s.connected(sel)
+	members := s.connected(to)
 	forget = func() {
 		for _, m := range members {
 			m.socket.Forget(id)
@@ -59,13 +59,13 @@ func (s *Server) ask(p socketio.Packet, sel selection, volatile bool, ack func(a
 const maxAskFor = 10 * time.Minute
 
 // askFor is ask, until every socket has answered or timeout is over.
-func (s *Server) askFor(p socketio.Packet, sel selection, volatile bool, timeout time.Duration, ack func(args []any)) (n int) {
+func (s *Server) askFor(p socketio.Packet, to socketio.Audience, volatile bool, timeout time.Duration, ack func(args []any)) (n int) {
 	if timeout <= 0 {
 		timeout = clusterTimeout
 	}
 	answered := make(chan struct{})
 	var left atomic.Int64 // below zero while sockets answer that are not counted yet
-	n, forget := s.ask(p, sel, volatile, func(args []any) {
+	n, forget := s.ask(p, to, volatile, func(args []any) {
 		ack(args)
 		if left.Add(-1) == 0 {
 			close(answered)

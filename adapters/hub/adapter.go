@@ -55,10 +55,6 @@ func (a adapter) RoomsOf(socket *socketio.Socket) []string {
 	return m.roomNames()
 }
 
-func selectionOf(to socketio.Audience) selection {
-	return selection{rooms: to.Rooms, except: to.Except, all: len(to.Rooms) == 0}
-}
-
 func wireOptions(to socketio.Audience, flags socketio.Flags) cluster.Options {
 	return cluster.Options{Rooms: to.Rooms, Except: to.Except, Flags: cluster.Flags{Volatile: flags.Volatile, Timeout: flags.Timeout}}
 }
@@ -69,7 +65,7 @@ func wirePacket(p socketio.Packet) cluster.Packet {
 
 // Broadcast sends to this pod's sockets and the other pods.
 func (a adapter) Broadcast(p socketio.Packet, to socketio.Audience, flags socketio.Flags) {
-	a.s.send(p, selectionOf(to), flags.Volatile, func() {
+	a.s.send(p, to, flags.Volatile, func() {
 		if !to.Local {
 			a.s.opts.Bus.Broadcast(wirePacket(p), wireOptions(to, flags))
 		}
@@ -78,7 +74,7 @@ func (a adapter) Broadcast(p socketio.Packet, to socketio.Audience, flags socket
 
 // Join and Leave move the selected sockets, on every pod.
 func (a adapter) Join(to socketio.Audience, rooms []string) {
-	a.s.joinLocal(selectionOf(to), rooms)
+	a.s.joinLocal(to, rooms)
 	if !to.Local {
 		a.s.opts.Bus.Join(wireOptions(to, socketio.Flags{}), rooms)
 	}
@@ -86,7 +82,7 @@ func (a adapter) Join(to socketio.Audience, rooms []string) {
 
 // Leave is described with Join.
 func (a adapter) Leave(to socketio.Audience, rooms []string) {
-	a.s.leaveLocal(selectionOf(to), rooms)
+	a.s.leaveLocal(to, rooms)
 	if !to.Local {
 		a.s.opts.Bus.Leave(wireOptions(to, socketio.Flags{}), rooms)
 	}
@@ -94,7 +90,7 @@ func (a adapter) Leave(to socketio.Audience, rooms []string) {
 
 // Disconnect disconnects the selected sockets, on every pod.
 func (a adapter) Disconnect(to socketio.Audience, closeTransport bool) {
-	a.s.disconnectLocal(selectionOf(to), closeTransport)
+	a.s.disconnectLocal(to, closeTransport)
 	if !to.Local {
 		a.s.opts.Bus.Disconnect(wireOptions(to, socketio.Flags{}), closeTransport)
 	}
@@ -103,7 +99,7 @@ func (a adapter) Disconnect(to socketio.Audience, closeTransport bool) {
 // Fetch returns the selected sockets of every pod.
 func (a adapter) Fetch(ctx context.Context, to socketio.Audience) ([]socketio.Remote, error) {
 	var all []socketio.Remote
-	for _, m := range a.s.connected(selectionOf(to)) {
+	for _, m := range a.s.connected(to) {
 		all = append(all, socketio.Remote{ID: m.id, Rooms: a.RoomsOf(m.socket)})
 	}
 	if to.Local {

@@ -13,19 +13,19 @@ import (
 // somebody else run.
 const longFlush = 16
 
-// send gives a packet to this pod's selected sockets, and calls relay, if any,
-// before they are written to.
+// send gives a packet to this pod's sockets of the audience, and calls relay, if
+// any, before they are written to.
 //
 // All queues are filled under one lock, so that everybody sees concurrent
 // broadcasts in one order; encoding and writing happen outside of it.
-func (s *Server) send(p socketio.Packet, sel selection, volatile bool, relay func()) {
+func (s *Server) send(p socketio.Packet, to socketio.Audience, volatile bool, relay func()) {
 	tell := func() {
 		if relay != nil {
 			relay()
 		}
 	}
 	x := s.index
-	if !x.reaches(sel) {
+	if !x.reaches(to) {
 		tell()
 		return
 	}
@@ -33,22 +33,22 @@ func (s *Server) send(p socketio.Packet, sel selection, volatile bool, relay fun
 	if !ok {
 		return
 	}
-	msg.rooms = sel.rooms
-	to := recipients.Get().(*[]*member)
+	msg.rooms = to.Rooms
+	room := recipients.Get().(*[]*member)
 	x.mu.Lock()
 	now := s.opts.Now() // under the lock: times tell the order of sending
 	if msg.sent != nil {
 		msg.sent.at = now
-		if x.repeated(sel.rooms, msg.sent.id, now, s.horizon(now)) {
+		if x.repeated(to.Rooms, msg.sent.id, now, s.horizon(now)) {
 			x.mu.Unlock()
-			recipients.Put(to)
+			recipients.Put(room)
 			s.opts.Metrics.Duplicate()
 			tell()
 			return
 		}
 	}
-	members := x.pick(sel, (*to)[:0])
-	if sel.all {
+	members := x.pick(to, (*room)[:0])
+	if len(to.Rooms) == 0 {
 		members = slices.DeleteFunc(members, func(m *member) bool { return m.user == "" }) // nobody yet
 	}
 	flush, n := queue(&msg, members, now)
@@ -61,8 +61,8 @@ func (s *Server) send(p socketio.Packet, sel selection, volatile bool, relay fun
 	}
 	s.flush(flush, n)
 	clear(members)
-	*to = members[:0]
-	recipients.Put(to)
+	*room = members[:0]
+	recipients.Put(room)
 }
 
 // recipients are slices of those a broadcast goes to, used again and again.

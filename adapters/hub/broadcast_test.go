@@ -35,7 +35,7 @@ func crowd(t testing.TB, n int, change ...func(*Options)) *Server {
 		t.Cleanup(c.close)
 		go func() { _, _ = io.Copy(io.Discard, c.raw) }()
 	}
-	eventually(t, "all to be in", func() bool { return len(p.s.connected(selection{rooms: []string{string(chat)}})) == n })
+	eventually(t, "all to be in", func() bool { return len(p.s.connected(socketio.Audience{Rooms: []string{string(chat)}})) == n })
 	return p.s
 }
 
@@ -76,7 +76,7 @@ func TestTheOtherPodsAreToldFirst(t *testing.T) {
 	const sockets, emits = 64, 30
 	bus := queueingBus{queue: make(chan struct{}, 1)}
 	s := crowd(t, sockets, func(o *Options) { o.Bus = bus })
-	members := s.connected(selection{rooms: []string{string(chat)}})
+	members := s.connected(socketio.Audience{Rooms: []string{string(chat)}})
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	unwritten := make(chan int)
 	defer close(bus.queue)
@@ -131,7 +131,7 @@ func BenchmarkIndex(b *testing.B) {
 		var picked []*member
 		b.ReportAllocs()
 		for b.Loop() {
-			picked = x.pick(selection{rooms: []string{"room7"}}, picked[:0])
+			picked = x.pick(socketio.Audience{Rooms: []string{"room7"}}, picked[:0])
 		}
 		if len(picked) != size {
 			b.Fatal(len(picked))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -178,8 +179,8 @@ func TestOnDisconnectOnce(t *testing.T) {
 		"goodbye": {reasonClient, func(c *client) { c.send("41") }},
 		"closed":  {reasonLost, (*client).close},
 		"reset":   {reasonLost, (*client).reset},
-		"kicked":  {cutKicked, func(*client) { p.s.disconnectLocal(selection{rooms: []string{"user:kicked"}}, true) }},
-		"told":    {reasonServer, func(*client) { p.s.disconnectLocal(selection{rooms: []string{"user:told"}}, false) }},
+		"kicked":  {cutKicked, func(*client) { p.s.disconnectLocal(socketio.Audience{Rooms: []string{"user:kicked"}}, true) }},
+		"told":    {reasonServer, func(*client) { p.s.disconnectLocal(socketio.Audience{Rooms: []string{"user:told"}}, false) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := p.dial()
@@ -246,7 +247,7 @@ func TestKickedAtTheDoor(t *testing.T) {
 		p := newPod(t, nil, chat)
 		p.s.OnConnect(func(_ context.Context, d *Door) (Welcome, error) {
 			d.Identify("u")
-			p.s.disconnectLocal(selection{rooms: []string{"user:u"}}, closeTransport)
+			p.s.disconnectLocal(socketio.Audience{Rooms: []string{"user:u"}}, closeTransport)
 			return Welcome{UserID: "u"}, nil
 		})
 		p.start()

@@ -3,32 +3,30 @@ package hub
 import (
 	"context"
 
-	"parley/adapters/cluster"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
 // Emit sends the event to the audience on every pod. It waits for nobody.
-func (s *Server) Emit(to models.Audience, ev models.Event) {
-	sel, anybody := selectionFor(to)
+func (s *Server) Emit(who models.Audience, ev models.Event) {
+	to, anybody := audienceFor(who)
 	if !anybody {
 		return
 	}
 	p, volatile := s.event(ev)
-	s.send(p, sel, volatile, func() {
-		s.opts.Bus.Broadcast(cluster.Packet{Type: int(p.Type), Data: p.Data, Nsp: "/"}, cluster.Options{
-			Rooms: sel.rooms, Except: sel.except, Flags: cluster.Flags{Volatile: volatile},
-		})
+	s.send(p, to, volatile, func() {
+		s.opts.Bus.Broadcast(wirePacket(p), wireOptions(to, socketio.Flags{Volatile: volatile}))
 	})
 }
 
 // EmitLocal sends the event to this pod's sockets of the audience alone.
-func (s *Server) EmitLocal(to models.Audience, ev models.Event) {
-	sel, anybody := selectionFor(to)
+func (s *Server) EmitLocal(who models.Audience, ev models.Event) {
+	to, anybody := audienceFor(who)
 	if !anybody {
 		return
 	}
 	p, volatile := s.event(ev)
-	s.send(p, sel, volatile, nil)
+	s.send(p, to, volatile, nil)
 }
 
 // Handed returns once what was emitted before is on its way to the other pods; an
@@ -57,26 +55,26 @@ func (s *Server) Pods(ctx context.Context) (int, error) { return s.opts.Bus.Pods
 // Join puts the audience's sockets into the chat's room and returns when every
 // pod has done so.
 func (s *Server) Join(ctx context.Context, who models.Audience, chat models.ChatID) error {
-	sel, anybody := selectionFor(who)
+	to, anybody := audienceFor(who)
 	if !anybody {
 		return nil
 	}
 	rooms := []string{string(chat)}
-	s.joinLocal(sel, rooms)
-	s.opts.Bus.Join(cluster.Options{Rooms: sel.rooms, Except: sel.except}, rooms)
+	s.joinLocal(to, rooms)
+	s.opts.Bus.Join(wireOptions(to, socketio.Flags{}), rooms)
 	return s.settled(ctx)
 }
 
 // Leave takes the audience's sockets out of the chat's room and returns when
 // every pod has done so.
 func (s *Server) Leave(ctx context.Context, who models.Audience, chat models.ChatID) error {
-	sel, anybody := selectionFor(who)
+	to, anybody := audienceFor(who)
 	if !anybody {
 		return nil
 	}
 	rooms := []string{string(chat)}
-	s.leaveLocal(sel, rooms)
-	s.opts.Bus.Leave(cluster.Options{Rooms: sel.rooms, Except: sel.except}, rooms)
+	s.leaveLocal(to, rooms)
+	s.opts.Bus.Leave(wireOptions(to, socketio.Flags{}), rooms)
 	return s.settled(ctx)
 }
 
@@ -104,29 +102,29 @@ func (s *Server) InRoom(socket models.SocketID, chat models.ChatID) bool {
 	return m.seatIn(s.index.rooms[string(chat)]) >= 0
 }
 
-// selectionFor translates an audience. On the wire no rooms means everybody, so
-// an audience of nobody must never get that far.
-func selectionFor(to models.Audience) (sel selection, anybody bool) {
-	n := len(to.Chats) + len(to.Users) + len(to.Sockets)
+// audienceFor is an audience in rooms. There no rooms mean everybody, so an
+// audience of nobody must never get that far.
+func audienceFor(who models.Audience) (to socketio.Audience, anybody bool) {
+	n := len(who.Chats) + len(who.Users) + len(who.Sockets)
 	if n == 0 {
-		return selection{}, false
+		return socketio.Audience{}, false
 	}
-	sel.rooms = make([]string, 0, n)
-	for _, c := range to.Chats {
-		sel.rooms = append(sel.rooms, string(c))
+	to.Rooms = make([]string, 0, n)
+	for _, c := range who.Chats {
+		to.Rooms = append(to.Rooms, string(c))
 	}
-	for _, u := range to.Users {
-		sel.rooms = append(sel.rooms, userRoom(u))
+	for _, u := range who.Users {
+		to.Rooms = append(to.Rooms, userRoom(u))
 	}
-	for _, id := range to.Sockets {
-		sel.rooms = append(sel.rooms, string(id))
+	for _, id := range who.Sockets {
+		to.Rooms = append(to.Rooms, string(id))
 	}
-	sel.except = make([]string, 0, len(to.ExceptUsers)+len(to.ExceptSockets))
-	for _, u := range to.ExceptUsers {
-		sel.except = append(sel.except, userRoom(u))
+	to.Except = make([]string, 0, len(who.ExceptUsers)+len(who.ExceptSockets))
+	for _, u := range who.ExceptUsers {
+		to.Except = append(to.Except, userRoom(u))
 	}
-	for _, id := range to.ExceptSockets {
-		sel.except = append(sel.except, string(id))
+	for _, id := range who.ExceptSockets {
+		to.Except = append(to.Except, string(id))
 	}
-	return sel, true
+	return to, true
 }

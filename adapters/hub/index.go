@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"parley/adapters/cluster"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -91,18 +92,10 @@ func (x *index) stepBack(m *member) {
 	m.gate.held, m.gate.bytes = nil, 0
 }
 
-// selection names sockets: those in any of rooms, everybody's where all is set,
-// less those in any of except.
-type selection struct {
-	rooms  []string
-	except []string
-	all    bool
-}
-
-// pick appends the selected members to picked, each once; it needs x.mu.
-func (x *index) pick(sel selection, picked []*member) []*member {
+// pick appends the members of the audience to picked, each once; it needs x.mu.
+func (x *index) pick(to socketio.Audience, picked []*member) []*member {
 	var out map[*member]struct{}
-	for _, name := range sel.except {
+	for _, name := range to.Except {
 		if r := x.rooms[name]; r != nil {
 			if out == nil {
 				out = make(map[*member]struct{}, len(r.members))
@@ -112,7 +105,7 @@ func (x *index) pick(sel selection, picked []*member) []*member {
 			}
 		}
 	}
-	if sel.all {
+	if len(to.Rooms) == 0 {
 		for _, m := range x.members {
 			if _, no := out[m]; !no {
 				picked = append(picked, m)
@@ -120,8 +113,8 @@ func (x *index) pick(sel selection, picked []*member) []*member {
 		}
 		return picked
 	}
-	several := len(sel.rooms) > 1
-	for _, name := range sel.rooms {
+	several := len(to.Rooms) > 1
+	for _, name := range to.Rooms {
 		r := x.rooms[name]
 		if r == nil {
 			continue
@@ -142,14 +135,14 @@ func (x *index) pick(sel selection, picked []*member) []*member {
 	return picked
 }
 
-// reaches is false where the selection is of nobody here.
-func (x *index) reaches(sel selection) bool {
+// reaches is false where the audience is nobody here.
+func (x *index) reaches(to socketio.Audience) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if sel.all {
+	if len(to.Rooms) == 0 {
 		return len(x.members) > 0
 	}
-	for _, name := range sel.rooms {
+	for _, name := range to.Rooms {
 		if x.rooms[name] != nil {
 			return true
 		}

@@ -12,7 +12,7 @@ import (
 type local struct{ s *Server }
 
 func (l *local) Broadcast(p cluster.Packet, opts cluster.Options) {
-	tell := func() { l.s.send(packetOf(p), selectionFrom(opts), opts.Flags.Volatile, nil) }
+	tell := func() { l.s.send(packetOf(p), audienceFrom(opts), opts.Flags.Volatile, nil) }
 	if !l.s.detained.takes(tell) {
 		tell()
 	}
@@ -23,22 +23,22 @@ func (l *local) BroadcastWithAck(p cluster.Packet, opts cluster.Options, clients
 	id := l.s.nsp.NextID()
 	q := packetOf(p)
 	q.ID = &id
-	clients(l.s.askFor(q, selectionFrom(opts), opts.Flags.Volatile, opts.Flags.Timeout, ack))
+	clients(l.s.askFor(q, audienceFrom(opts), opts.Flags.Volatile, opts.Flags.Timeout, ack))
 }
 
-func (l *local) Join(opts cluster.Options, rooms []string) { l.s.joinLocal(selectionFrom(opts), rooms) }
+func (l *local) Join(opts cluster.Options, rooms []string) { l.s.joinLocal(audienceFrom(opts), rooms) }
 func (l *local) Leave(opts cluster.Options, rooms []string) {
-	l.s.leaveLocal(selectionFrom(opts), rooms)
+	l.s.leaveLocal(audienceFrom(opts), rooms)
 }
 
 func (l *local) Disconnect(opts cluster.Options, closeTransport bool) {
-	l.s.disconnectLocal(selectionFrom(opts), closeTransport)
+	l.s.disconnectLocal(audienceFrom(opts), closeTransport)
 }
 
 func (l *local) Sockets(opts cluster.Options) []cluster.Socket {
-	sel := selectionFrom(opts)
-	members := slices.DeleteFunc(l.s.suspects(sel, aliveRoom), func(m *member) bool { return !m.answered() })
-	members = append(members, l.s.connected(sel)...)
+	to := audienceFrom(opts)
+	members := slices.DeleteFunc(l.s.suspects(to, aliveRoom), func(m *member) bool { return !m.answered() })
+	members = append(members, l.s.connected(to)...)
 	all := make([]cluster.Socket, 0, len(members))
 	for _, m := range members {
 		l.s.index.mu.Lock()
@@ -77,24 +77,24 @@ func packetOf(p cluster.Packet) socketio.Packet {
 	return socketio.Packet{Type: kind, Data: p.Data}
 }
 
-func selectionFrom(o cluster.Options) selection {
-	return selection{rooms: o.Rooms, except: o.Except, all: len(o.Rooms) == 0}
+func audienceFrom(o cluster.Options) socketio.Audience {
+	return socketio.Audience{Rooms: o.Rooms, Except: o.Except}
 }
 
-// connected returns the selected sockets that are past the door.
-func (s *Server) connected(sel selection) []*member {
+// connected returns the sockets of the audience that are past the door.
+func (s *Server) connected(to socketio.Audience) []*member {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	return slices.DeleteFunc(s.index.pick(sel, nil), func(m *member) bool { return m.phase != live })
+	return slices.DeleteFunc(s.index.pick(to, nil), func(m *member) bool { return m.phase != live })
 }
 
 // joinLocal and leaveLocal reach sockets at the door too.
-func (s *Server) joinLocal(sel selection, rooms []string) {
+func (s *Server) joinLocal(to socketio.Audience, rooms []string) {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
 	now := s.opts.Now()
-	for _, m := range s.index.pick(sel, nil) {
-		if sel.all && m.user == "" {
+	for _, m := range s.index.pick(to, nil) {
+		if len(to.Rooms) == 0 && m.user == "" {
 			continue
 		}
 		for _, name := range rooms {
@@ -103,20 +103,20 @@ func (s *Server) joinLocal(sel selection, rooms []string) {
 	}
 }
 
-func (s *Server) leaveLocal(sel selection, rooms []string) {
+func (s *Server) leaveLocal(to socketio.Audience, rooms []string) {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	for _, m := range s.index.pick(sel, nil) {
+	for _, m := range s.index.pick(to, nil) {
 		for _, name := range rooms {
 			s.index.leave(m, name)
 		}
 	}
 }
 
-func (s *Server) disconnectLocal(sel selection, closeTransport bool) {
+func (s *Server) disconnectLocal(to socketio.Audience, closeTransport bool) {
 	s.index.mu.Lock()
-	returned := s.index.holders(sel)
-	picked := s.index.pick(sel, nil)
+	returned := s.index.holders(to)
+	picked := s.index.pick(to, nil)
 	inside := picked[:0]
 	for _, m := range picked {
 		switch {
@@ -129,7 +129,7 @@ func (s *Server) disconnectLocal(sel selection, closeTransport bool) {
 		}
 	}
 	s.index.mu.Unlock()
-	if suspects := s.suspects(sel, probeRoom); len(suspects) > 0 {
+	if suspects := s.suspects(to, probeRoom); len(suspects) > 0 {
 		s.crew.Run(func() { s.probe(s.life, suspects) })
 	}
 	for _, m := range returned {

@@ -1,7 +1,7 @@
 package hub
 
 import (
-	"parley/adapters/cluster"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -12,24 +12,22 @@ func (s *Server) EmitEach(notices []models.Notice) {
 	var flush []*member
 	total := 0
 	for _, notice := range notices {
-		sel, anybody := selectionFor(notice.To)
+		to, anybody := audienceFor(notice.To)
 		if !anybody {
 			continue
 		}
 		p, volatile := s.event(notice.Event)
-		if s.index.reaches(sel) {
+		if s.index.reaches(to) {
 			msg, ok := s.encode(p, volatile)
 			if !ok {
 				continue
 			}
 			s.index.mu.Lock()
-			ready, n := queue(&msg, s.index.pick(sel, nil), s.opts.Now())
+			ready, n := queue(&msg, s.index.pick(to, nil), s.opts.Now())
 			s.index.mu.Unlock()
 			flush, total = append(flush, ready...), total+n
 		}
-		s.opts.Bus.Broadcast(cluster.Packet{Type: int(p.Type), Data: p.Data, Nsp: "/"}, cluster.Options{
-			Rooms: sel.rooms, Except: sel.except, Flags: cluster.Flags{Volatile: volatile},
-		})
+		s.opts.Bus.Broadcast(wirePacket(p), wireOptions(to, socketio.Flags{Volatile: volatile}))
 	}
 	s.flush(flush, total) // of one that is there twice, the second finds nothing to do
 }

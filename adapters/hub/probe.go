@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"parley/adapters/cluster"
 	"parley/adapters/engineio"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -30,9 +30,9 @@ var (
 // where so many have; else it returns when all pods are done.
 func (s *Server) Probe(ctx context.Context, user models.UserID, except models.SocketID, others int) (alive bool) {
 	asked := time.Now()
-	sel := selection{rooms: []string{probeRoom + string(user)}, except: []string{string(except)}}
-	s.opts.Bus.Disconnect(cluster.Options{Rooms: sel.rooms, Except: sel.except}, true)
-	here := s.probe(ctx, s.suspects(sel, probeRoom))
+	to := socketio.Audience{Rooms: []string{probeRoom + string(user)}, Except: []string{string(except)}}
+	s.opts.Bus.Disconnect(wireOptions(to, socketio.Flags{}), true)
+	here := s.probe(ctx, s.suspects(to, probeRoom))
 	if here >= others {
 		return true
 	}
@@ -62,7 +62,8 @@ func pause(ctx context.Context, d time.Duration) {
 func (s *Server) aliveElsewhere(ctx context.Context, user models.UserID, except models.SocketID) int {
 	ctx, cancel := context.WithTimeout(ctx, probeAsks[0])
 	defer cancel()
-	sockets, err := s.opts.Bus.Sockets(ctx, cluster.Options{Rooms: []string{aliveRoom + string(user)}, Except: []string{string(except)}})
+	to := socketio.Audience{Rooms: []string{aliveRoom + string(user)}, Except: []string{string(except)}}
+	sockets, err := s.opts.Bus.Sockets(ctx, wireOptions(to, socketio.Flags{}))
 	if err != nil {
 		s.opts.Logger.Debug("other pods did not say who is alive", "err", err)
 	}
@@ -71,16 +72,16 @@ func (s *Server) aliveElsewhere(ctx context.Context, user models.UserID, except 
 
 // suspects are the sockets a probe is for; clients of protocol 3, which a server
 // cannot ask, are among them.
-func (s *Server) suspects(sel selection, prefix string) []*member {
+func (s *Server) suspects(to socketio.Audience, prefix string) []*member {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
-	for _, name := range sel.rooms {
+	for _, name := range to.Rooms {
 		user, ok := strings.CutPrefix(name, prefix)
 		if !ok {
 			continue
 		}
 		var all []*member
-		for _, m := range s.index.pick(selection{rooms: []string{userRoom(models.UserID(user))}, except: sel.except}, nil) {
+		for _, m := range s.index.pick(socketio.Audience{Rooms: []string{userRoom(models.UserID(user))}, Except: to.Except}, nil) {
 			if m.phase == live && string(m.user) == user {
 				all = append(all, m)
 			}

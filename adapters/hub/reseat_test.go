@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -46,7 +47,7 @@ func TestReseat(t *testing.T) {
 		t.Errorf("users %v", users)
 	}
 	// A room that is no chat is nobody's business here.
-	p.s.joinLocal(selection{rooms: []string{string(u)}}, []string{"vip"})
+	p.s.joinLocal(socketio.Audience{Rooms: []string{string(u)}}, []string{"vip"})
 	seats, err := p.s.Reseat(context.Background(), users[:1], says("u", chatB))
 	want := []models.Seat{{UserID: "u", SocketID: u, ChatID: chatB, Taken: true}, {UserID: "u", SocketID: u, ChatID: chat}}
 	if err != nil || !slices.Equal(seats, want) {
@@ -73,7 +74,7 @@ func TestReseatLetsBeWhatMovesMeanwhile(t *testing.T) {
 	t.Parallel()
 	p := newPod(t, nil, chat).start()
 	u := models.SocketID(p.dial().connect("u"))
-	all := selection{rooms: []string{userRoom("u")}}
+	all := socketio.Audience{Rooms: []string{userRoom("u")}}
 	p.s.joinLocal(all, []string{string(chatB), string(chatC)})
 	seats, err := p.s.Reseat(context.Background(), []models.UserID{"u", "nobody"}, func() (map[models.UserID][]models.ChatID, error) {
 		p.s.leaveLocal(all, []string{string(chatB)}) // out of what is about to be said
@@ -258,7 +259,7 @@ func TestWhoWasSeatedIsRememberedUntilAllIsHeard(t *testing.T) {
 	if got := seated(); got != 2 {
 		t.Errorf("%d seats are known while others are not heard", got)
 	}
-	p.s.leaveLocal(selection{rooms: []string{id}}, []string{string(chatB)})
+	p.s.leaveLocal(socketio.Audience{Rooms: []string{id}}, []string{string(chatB)})
 	if got := seated(); got != 1 {
 		t.Errorf("%d seats after it left one", got)
 	}

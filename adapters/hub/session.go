@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"parley/adapters/cluster"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -54,9 +54,9 @@ func (d *Door) Resume() {
 
 // Part cuts off the sockets that hold the session, here and on the other pods.
 func (s *Server) Part(session models.SessionID, except models.SocketID) {
-	sel := selection{rooms: []string{sessionRoom + string(session)}, except: []string{string(except)}}
-	s.disconnectLocal(sel, true)
-	s.opts.Bus.Disconnect(cluster.Options{Rooms: sel.rooms, Except: sel.except}, true)
+	to := socketio.Audience{Rooms: []string{sessionRoom + string(session)}, Except: []string{string(except)}}
+	s.disconnectLocal(to, true)
+	s.opts.Bus.Disconnect(wireOptions(to, socketio.Flags{}), true)
 }
 
 // hold makes the session the member's; it needs x.mu.
@@ -78,16 +78,16 @@ func (x *index) release(m *member) {
 	}
 }
 
-// holders returns who holds a session the selection names; it needs x.mu.
-func (x *index) holders(sel selection) []*member {
+// holders returns who holds a session the audience names; it needs x.mu.
+func (x *index) holders(to socketio.Audience) []*member {
 	var all []*member
 	spared := func(m *member) bool {
-		return slices.ContainsFunc(sel.except, func(id string) bool {
+		return slices.ContainsFunc(to.Except, func(id string) bool {
 			other := x.members[id]
 			return id == m.id || other != nil && other.session == m.session
 		})
 	}
-	for _, name := range sel.rooms {
+	for _, name := range to.Rooms {
 		session, ok := strings.CutPrefix(name, sessionRoom)
 		if !ok {
 			continue

@@ -12,6 +12,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"parley/adapters/cluster"
+	"parley/adapters/socketio"
 	"parley/models"
 )
 
@@ -140,7 +141,7 @@ func TestPart(t *testing.T) {
 	}
 	eventually(t, "one socket to be left", func() bool { return pods[1].s.Sockets() == 1 })
 	eventually(t, "its departure", func() bool { return len(pods[1].departures()) == 2 })
-	pods[1].s.disconnectLocal(selection{all: true}, true)
+	pods[1].s.disconnectLocal(socketio.Audience{}, true)
 	eventually(t, "all to have left", func() bool { return len(pods[1].departures()) == 3 })
 	if d := pods[1].departures()[2]; !d.Deliberate {
 		t.Errorf("left as %+v", d)
