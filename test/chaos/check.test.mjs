@@ -86,6 +86,7 @@ const cases = {
   'leaked: told after the adding': [() => new Tale().got(1010, 0).got(2700, 1).got(3010, 2).move('remove', 1500, 1510).move('add', 2500, 2510), { leaked: 1 }],
   'leaked: on its way for too long': [() => new Tale().got(1710, 0).move('remove', 1500, 1510), { leaked: 1 }],
   'on its way as the removal was answered': [() => new Tale().got(1560, 0).move('remove', 1500, 1510), {}],
+  'stored while they were out, told at a later try': [() => all(new Tale()).at(4_995, 'ask', { tag: 'ann.c.9', sender: 'ann', chat: 'c', n: 9 }).at(9_000, 'answer', { tag: 'ann.c.9', id: 'm9', at: t0 + 5_000, pod: 'pod1', tries: 3 }).at(60_000, 'stored', { id: 'm9', tag: 'ann.c.9', sender: 'ann', chat: 'c', at: t0 + 5_000 }).at(9_010, 'got', { page: 'b1', conn: 1, id: 'm9' }).move('remove', 4_000, 4_010).move('add', 7_000, 7_010), {}],
   'out and in again, fine': [() => new Tale().got(1010, 0).got(3010, 2).move('remove', 1500, 1510).move('add', 2500, 2510), {}],
   'while the removal was asked for, either way': [() => new Tale().got(1010, 0).got(2010, 1).move('remove', 1500, 2600), {}],
   'removed before they were back': [() => new Tale().off(500, 'b1', 1).move('remove', 1500, 1510).on(1600, 'b1', 2), {}],

@@ -26,8 +26,10 @@ export function leaked(book, user, got, message) {
   if (!book.chats.get(message.chat)?.has(user)) return 'not a participant at all';
   for (const m of removals(book, user, message.chat)) {
     const again = back(book, m);
-    if (message.at > m.answered && message.at < again.asked) return `said ${message.at - m.answered} ms after the removal was answered, ${again.asked === Infinity ? 'and never added again' : `${again.asked - message.at} ms before the adding`}`;
-    if (message.at < again.asked && got.t > m.answered && got.t < again.asked && late(book, got, m)) return `arrived ${got.t - m.answered} ms after the removal was answered`;
+    // A try again may tell of a message long after it was stored.
+    const told = Math.min(message.answered ?? Infinity, message.first ?? Infinity);
+    if (message.at > m.answered && told < again.asked) return `said ${message.at - m.answered} ms after the removal was answered, ${again.asked === Infinity ? 'and never added again' : `${again.asked - message.at} ms before the adding`}`;
+    if (told < again.asked && got.t > m.answered && got.t < again.asked && late(book, got, m)) return `arrived ${got.t - m.answered} ms after the removal was answered`;
   }
   return undefined;
 }
