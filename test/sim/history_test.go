@@ -55,7 +55,7 @@ type plan struct {
 // newPlan makes a history in which only those kinds happen.
 func newPlan(seed uint64, of []kind) plan {
 	r := rand.New(rand.NewPCG(seed, 2))
-	p := plan{seed: seed, users: 4 + r.IntN(3), pods: 2 + r.IntN(2), length: 20 * time.Second, every: time.Duration(40+r.IntN(400)) * time.Millisecond}
+	p := plan{seed: seed, users: 4 + r.IntN(3), pods: 2 + r.IntN(2), length: *length, every: time.Duration(40+r.IntN(400)) * time.Millisecond}
 	for _, k := range of {
 		for range 1 + r.IntN(4) {
 			s := step{at: time.Duration(r.Int64N(int64(p.length))).Truncate(time.Millisecond), kind: k, n: r.IntN(1000)}
@@ -81,7 +81,7 @@ func newPlan(seed uint64, of []kind) plan {
 }
 
 // settled is how long a world is left alone before it is judged.
-const settled = 40 * time.Second
+const settled = 32 * time.Second
 
 // run lets the history happen and says what was wrong with it.
 func (p plan) run(logger *slog.Logger) ([]fault, error) {

@@ -19,7 +19,7 @@ type link struct {
 	mu      sync.Mutex
 	window  int // what may be on its way before a writer has to wait
 	held    bool
-	changed chan struct{} // closed, and made anew, when anything did
+	changed chan struct{} // closed when anything did; nil while nobody waits for that
 }
 
 // end is one side of a link.
@@ -54,7 +54,7 @@ func (l *link) open(window int) {
 }
 
 func newLink(latency time.Duration) *link {
-	l := &link{latency: latency, window: wide, changed: make(chan struct{})}
+	l := &link{latency: latency, window: wide}
 	l.a, l.b = &end{link: l}, &end{link: l}
 	l.a.peer, l.b.peer = l.b, l.a
 	return l
@@ -62,8 +62,18 @@ func newLink(latency time.Duration) *link {
 
 // change wakes all who wait; it needs mu.
 func (l *link) change() {
-	close(l.changed)
-	l.changed = make(chan struct{})
+	if l.changed != nil {
+		close(l.changed)
+		l.changed = nil
+	}
+}
+
+// next is closed at the next change; it needs mu.
+func (l *link) next() <-chan struct{} {
+	if l.changed == nil {
+		l.changed = make(chan struct{})
+	}
+	return l.changed
 }
 
 // hold stops, or lets go on, what is under way in both directions.
@@ -119,7 +129,7 @@ func (e *end) Read(p []byte) (int, error) {
 		if !e.readBy.IsZero() && (wait < 0 || e.readBy.Sub(now) < wait) {
 			wait = e.readBy.Sub(now)
 		}
-		changed := l.changed
+		changed := l.next()
 		l.mu.Unlock()
 		pause(changed, wait)
 	}
@@ -165,7 +175,7 @@ func (e *end) Write(p []byte) (int, error) {
 		if !e.writeBy.IsZero() {
 			wait = e.writeBy.Sub(now)
 		}
-		changed := l.changed
+		changed := l.next()
 		l.mu.Unlock()
 		pause(changed, wait)
 	}

@@ -11,12 +11,14 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 var (
 	seeds   = flag.Int("seeds", 2, "how many histories of each combination")
 	first   = flag.Uint64("first", 1, "the first seed")
 	of      = flag.String("kinds", "", "what happens, separated by commas; empty for each kind alone")
+	length  = flag.Duration("length", 20*time.Second, "how long each is; what breaks is as much")
 	adapter = flag.String("adapter", "", "how the pods speak to each other: classic, streams or sharded")
 	script  = flag.String("script", "", "the one history that is to happen, as one that broke was shown")
 	shorten = flag.Int("shrink", 150, "how many histories may happen to make one that broke short; 0: it stays as it is")
