@@ -1,6 +1,9 @@
 package models
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Mark is what a pod says of itself to the others; see rooms.Marks.
 type Mark struct {
@@ -23,21 +26,59 @@ type Identity struct {
 	ExpiresAt time.Time
 }
 
+// Had is what a device has had: of all that was its user's, every message stamped
+// before Heard, and Seen. What is stored may be short of one that is in doubt, and
+// then that is sent again; it never has one too many.
+type Had struct {
+	Heard time.Time
+	Seen  []MessageID
+}
+
+// Misses says whether the message is none of them.
+func (h Had) Misses(m Message) bool {
+	return !m.CreatedAt.Before(h.Heard) && !slices.Contains(h.Seen, m.ID)
+}
+
+// And is what a device has had that had this when it came, at that moment, and
+// then what it was sent. Of what it had then, that is still told apart which it may
+// have had before it was known to have had all up to there.
+func (h Had) And(sent Had, came time.Time) Had {
+	if sent.Heard.Before(h.Heard) {
+		sent.Heard = h.Heard
+	}
+	if !sent.Heard.After(came.Add(ClocksDiffer)) {
+		all := append(slices.Clone(h.Seen), sent.Seen...)
+		sent.Seen = all[max(0, len(all)-MaxSeen):]
+	}
+	return sent
+}
+
 // Absence is the time a user had no socket: what was sent to their chats in it
 // is sent again when they return.
 type Absence struct {
-	// Since is when the user's last socket was last known to be listening.
+	// Had is what the last device had.
+	Had
+	// Since is when the user's last socket was last known to be listening. It is for
+	// people; what is sent again goes by Had.
 	Since time.Time
-	// Seen are the messages that socket was sent shortly before Since. Stored
-	// and emitted are two moments; Seen tells on which side of the break a
-	// message between them fell.
-	Seen []MessageID
 	// Back is when the first device returned; zero while the user is away.
 	Back time.Time
 }
 
+// HeardUpTo is what is noted for Heard.
+func (a Absence) HeardUpTo() time.Time {
+	if a.Heard.IsZero() {
+		return a.Since.Add(-Slack)
+	}
+	return a.Heard
+}
+
 // MaxSeen is how many messages an Absence names at most, the newest.
 const MaxSeen = 2000
+
+// ClocksDiffer is how far the clocks of two pods may differ before what a device
+// was sent can be sent to it again. Nothing is lost by it.
+const ClocksDiffer = 5 * time.Second
 
 // ClockSkew is how far ahead a clock may be that a time comes from: what is
 // later is no time anybody can have noted.
@@ -59,8 +100,20 @@ func (a Absence) Checked(now time.Time) (checked Absence, odd, ok bool) {
 		// They did come back, and not later than now.
 		checked.Back, odd = now, true
 	}
-	checked.Seen, odd = checkedIDs(a.Seen, odd)
-	return checked, odd, true
+	var oddHad bool
+	checked.Had, oddHad = a.Had.checked(now, a.Since)
+	return checked, odd || oddHad, true
+}
+
+// checked is what can be believed of it. Versions before noted no more than since
+// when the device was not listening.
+func (h Had) checked(now, since time.Time) (checked Had, odd bool) {
+	if !h.Heard.IsZero() && !Plausible(h.Heard, now) {
+		h.Heard, odd = time.Time{}, true
+	}
+	checked.Heard = Absence{Had: h, Since: since}.HeardUpTo()
+	checked.Seen, odd = checkedIDs(h.Seen, odd)
+	return checked, odd
 }
 
 func checkedIDs(ids []MessageID, odd bool) ([]MessageID, bool) {
@@ -105,8 +158,10 @@ type Departure struct {
 	// At is when the socket was last known to be listening.
 	At     time.Time
 	Reason string
-	// Seen are the messages it was sent in the last seconds before At.
-	Seen []MessageID
+	// Had is what it was sent until then.
+	Had
+	// Pod is which had it, where that has died; it left no word then.
+	Pod string
 	// Welcomed is false where it left before its backlog was sent.
 	Welcomed bool
 	// Unserved is true where it left while it was still looked up what it had
@@ -145,8 +200,9 @@ type Session struct {
 	// Over is true where the socket was ended deliberately: its client may still
 	// be sent what it missed, but it begins anew.
 	Over bool
-	// Before is what its client had when that socket connected.
-	Before Absence
+	// Before is what its client had when that socket connected, which was at Came.
+	Before Had
+	Came   time.Time
 	// Sent is what that socket was sent, in that order. The first Backlog of it
 	// are from before its time, with the times they were stored; of the others,
 	// all since From are there, or simply all where that is zero.
@@ -167,7 +223,7 @@ func (s Session) Checked(now time.Time) (checked Session, odd, ok bool) {
 	if s.UserID, ok = ParseUserID(string(s.UserID)); !ok {
 		return Session{}, true, false
 	}
-	if s.Before, odd, ok = s.Before.Checked(now); !ok || s.Backlog < 0 || s.Backlog > len(s.Sent) || len(s.Sent) > MaxSent ||
+	if s.Before, odd = s.Before.checked(now, s.Came); !Plausible(s.Came, now) || s.Backlog < 0 || s.Backlog > len(s.Sent) || len(s.Sent) > MaxSent ||
 		s.Unread < 0 || s.Unread > len(s.Sent) {
 		return Session{}, true, false
 	}

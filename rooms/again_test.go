@@ -11,7 +11,7 @@ import (
 // What a socket that is tried again needs is kept at its door.
 func (w *world) tryAt(d *door, wantError bool) []string {
 	w.t.Helper()
-	backlog, err := w.svc.Connect(context.Background(), "bob", d)
+	backlog, err := w.lets("bob", d)
 	if (err != nil) != wantError {
 		w.t.Fatalf("let in: %v", err)
 	}
@@ -120,11 +120,11 @@ func TestComingBackBeforeTheDepartureIsNoted(t *testing.T) {
 			w.failing(op, errAway)
 		}
 		left := models.Departure{
-			UserID: "bob", SocketID: "b1", At: w.now(), Seen: []models.MessageID{seen.ID}, Welcomed: true,
+			UserID: "bob", SocketID: "b1", At: w.now(), Had: models.Had{Seen: []models.MessageID{seen.ID}}, Welcomed: true,
 			Session: session, Sent: []models.Delivery{{ID: seen.ID, At: seen.CreatedAt}},
 		}
 		noted := w.noted["bob"]
-		w.svc.Disconnect(context.Background(), left)
+		w.parts(left)
 		w.noted["bob"] = noted // nothing has reached Redis
 		clear(w.sessions)
 		for _, op := range []string{"markAway", "remove", "keepSession"} {

@@ -94,7 +94,7 @@ func TestARefusedFlapIsToldOffline(t *testing.T) {
 			if !removed {
 				w.failing("remove", errAway)
 			}
-			if _, err := w.svc.Connect(context.Background(), "bob", d); err == nil {
+			if _, err := w.lets("bob", d); err == nil {
 				t.Fatal("let in without chats")
 			}
 			w.failing("chatsOf", nil)

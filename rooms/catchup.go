@@ -25,7 +25,12 @@ func (s *Service) CatchUp(ctx context.Context, since time.Time) error {
 			return err
 		}
 	}
-	return s.retellAll(ctx, since.Add(-Slack))
+	if heard := s.Marks.Heard(); !heard.IsZero() {
+		since = heard // which stands still since then
+	} else {
+		since = since.Add(-models.Slack)
+	}
+	return s.retellAll(ctx, since)
 }
 
 // retellAll tells what was said since then, and this pod has not told.

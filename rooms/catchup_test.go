@@ -65,7 +65,7 @@ func TestWhoEntersTooLateLooksAgain(t *testing.T) {
 	w := newWorld(t)
 	w.chat("alice", "bob")
 	d := &door{id: "s", stale: func() { w.chat("bob") }}
-	if _, err := w.svc.Connect(context.Background(), "bob", d); err != nil {
+	if _, err := w.lets("bob", d); err != nil {
 		t.Fatal(err)
 	}
 	if got := fmt.Sprint(d.steps); got != "[identify enter 1 enter 2]" {
@@ -81,7 +81,7 @@ func TestWhoEntersHearsBeforeTheBacklogIsRead(t *testing.T) {
 	w.disconnect("bob", "first")
 	w.advance(time.Minute)
 	d := &door{id: "s", onHears: func() error { w.send("alice", chat, "in between"); return nil }}
-	backlog, err := w.svc.Connect(context.Background(), "bob", d)
+	backlog, err := w.lets("bob", d)
 	if err != nil || fmt.Sprint(texts(backlog)) != "[in between]" {
 		t.Errorf("backlog %v, %v", backlog, err)
 	}
@@ -89,7 +89,7 @@ func TestWhoEntersHearsBeforeTheBacklogIsRead(t *testing.T) {
 
 	w.advance(time.Minute)
 	deaf := &door{id: "t", onHears: func() error { return models.Unavailable("the other pods", errAway) }}
-	if _, err := w.svc.Connect(context.Background(), "bob", deaf); err == nil {
+	if _, err := w.lets("bob", deaf); err == nil {
 		t.Error("let in where it hears nothing")
 	}
 	if n, _ := (presence{w}).Count(context.Background(), "bob"); n != 0 {

@@ -72,7 +72,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		return nil, err
 	}
 
-	var had *models.Absence
+	var had *models.Had
 	if recovering {
 		had = &back.had
 	}

@@ -2,7 +2,7 @@ package rooms
 
 import (
 	"context"
-	"slices"
+	"time"
 
 	"parley/models"
 )
@@ -97,27 +97,30 @@ func (s *Service) Restored(ctx context.Context, user models.UserID, socket model
 	s.online(user)
 }
 
-// ended is the absence that begins with the departure. A socket that heard
-// nothing since it was welcomed has ended no absence: its user is away since
-// before.
+// ended is the absence that begins with the departure: what its client had when it
+// came and what it was sent since. A socket that heard nothing since it was
+// welcomed has ended no absence: its user is away since before.
 func (s *Service) ended(d models.Departure) models.Absence {
 	w, ok := s.takeWelcome(d.SocketID)
 	switch {
 	case ok && (!d.Welcomed || !d.At.After(w.at)):
-		// Of its backlog it may have been sent a part.
-		w.absence.Seen = newest(w.absence.Seen, d.Seen)
-		return w.absence
-	case ok && d.At.Sub(w.at) < Slack: // what came before it is still within reach
-		d.Seen = newest(w.known, d.Seen)
+		return models.Absence{Had: w.absence.And(d.Had, w.at), Since: w.absence.Since}
+	case ok:
+		return models.Absence{Had: w.absence.And(d.Had, w.at), Since: d.At}
+	case !d.Heard.IsZero(): // it is told of again
+		return models.Absence{Had: d.Had, Since: d.At}
 	}
-	return models.Absence{Since: d.At, Seen: d.Seen}
+	return models.Absence{Had: models.Had{Heard: s.heardByDead(d)}, Since: d.At}
 }
 
-// newest joins what was seen before and since: of a client that comes and goes
-// without end, only so many.
-func newest(before, since []models.MessageID) []models.MessageID {
-	all := append(slices.Clone(before), since...)
-	return all[max(0, len(all)-seenLimit):]
+// heardByDead is up to when the sockets of a pod that died had all: as far as that
+// pod said it had heard, less what a connection had not that was dead before.
+func (s *Service) heardByDead(d models.Departure) time.Time {
+	heard, ok := s.Marks.HeardBy(d.Pod)
+	if !ok {
+		heard = d.At.Add(-models.Slack)
+	}
+	return heard.Add(-s.Limits.Unheard)
 }
 
 func (s *Service) takeWelcome(socket models.SocketID) (entrance, bool) {
@@ -183,6 +186,7 @@ func (s *Service) StrangerGone(ctx context.Context, gone models.Stranger, left i
 		if !gone.Answered.IsZero() {
 			absence.Since = later(absence.Since, gone.Answered.Add(-s.Limits.Unheard))
 		}
+		absence.Heard = absence.Since
 		if err == nil {
 			err = s.Absences.SaveAbsence(ctx, gone.UserID, absence)
 		}

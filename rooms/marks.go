@@ -3,6 +3,7 @@ package rooms
 import (
 	"maps"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -81,12 +82,11 @@ func (m *Marks) Heard() time.Time {
 func (m *Marks) HeardAt(at time.Time) time.Time {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i := len(m.history) - 1; i >= 0; i-- {
-		if p := m.history[i]; !p.at.After(at) {
-			return p.heard
-		}
+	after := sort.Search(len(m.history), func(i int) bool { return m.history[i].at.After(at) })
+	if after == 0 {
+		return time.Time{}
 	}
-	return time.Time{}
+	return m.history[after-1].heard
 }
 
 // HeardBy is what another pod was last known to have heard; ok is false where

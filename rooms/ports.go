@@ -210,9 +210,9 @@ type Door interface {
 	Resumes() (session models.SessionID, offset string, ok bool)
 	// Resume tells the client that it has missed nothing but its backlog.
 	Resume()
-	// Has says what its client has already: all messages from before since, and
-	// these. They are not told again once pods that were not heard are.
-	Has(since time.Time, messages []models.MessageID)
+	// Has says what its client has already: that is not told again once pods that
+	// were not heard are.
+	Has(had models.Had)
 	// Later is asked for more of the backlog once the client is told connect; what
 	// is sent to its rooms meanwhile waits for that.
 	Later(func(context.Context) []models.Event)

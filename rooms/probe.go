@@ -21,16 +21,15 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, socket mo
 	if err != nil || !found {
 		return nil // they live on other pods, or those are slow: what was missed is in the history
 	}
-	missed, _, err := s.missed(ctx, user, chats, left.Since.Add(-Slack), left.Seen)
+	missed, _, err := s.missed(ctx, user, chats, left.Had)
 	if err != nil {
 		s.Logger.Warn("what a dead connection missed was not looked up", "user", user, "error", err)
 		s.Metrics.Dropped("dead_connection")
 		return nil
 	}
-	had := slices.Concat(left.Seen, recent(missed, s.now()))
 	s.mu.Lock()
 	if w, ok := s.welcomes[socket]; ok {
-		w.absence, w.known = left, append(slices.Clip(w.known), had...)
+		w.absence = left
 		s.welcomes[socket] = w
 	}
 	s.mu.Unlock()

@@ -34,19 +34,19 @@ func TestBesideADeadConnection(t *testing.T) {
 				if !tc.dead {
 					return 1
 				}
-				w.svc.Disconnect(context.Background(), models.Departure{
-					UserID: "bob", SocketID: "old", At: heard, Welcomed: true, Seen: []models.MessageID{seen.ID}, Reason: "ping timeout",
+				w.parts(models.Departure{
+					UserID: "bob", SocketID: "old", At: heard, Welcomed: true, Had: models.Had{Seen: []models.MessageID{seen.ID}}, Reason: "ping timeout",
 				})
 				return 0
 			}
 			d := &door{id: "new"}
-			backlog, err := w.svc.Connect(context.Background(), "bob", d)
+			backlog, err := w.lets("bob", d)
 			if err != nil || len(backlog) != 0 || asked != 0 || d.later == nil {
 				t.Fatalf("connect waited: %v %v, asked %d times", texts(backlog), err, asked)
 			}
 			same(t, "later", texts(d.later(context.Background())), tc.want...)
 			if tc.dead { // of a page that was never heard of nothing is believed
-				w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "new", At: heard, Welcomed: true, Reason: "ping timeout"})
+				w.parts(models.Departure{UserID: "bob", SocketID: "new", At: heard, Welcomed: true, Reason: "ping timeout"})
 				same(t, "the next page", w.connect("bob", "next"), "into the dead one")
 			}
 		})
@@ -59,11 +59,11 @@ func TestNobodyIsAskedForNothing(t *testing.T) {
 	w := newWorld(t)
 	w.chat("ann", "bob")
 	first := &door{id: "first"}
-	if _, err := w.svc.Connect(context.Background(), "bob", first); err != nil || first.later != nil {
+	if _, err := w.lets("bob", first); err != nil || first.later != nil {
 		t.Error("the first asks", err)
 	}
 	back := &door{id: "back", session: models.NewSessionID("bob", w.now())}
-	if _, err := w.svc.Connect(context.Background(), "bob", back); err != nil || back.later != nil {
+	if _, err := w.lets("bob", back); err != nil || back.later != nil {
 		t.Error("one that goes on with its session asks", err)
 	}
 }
@@ -80,11 +80,11 @@ func TestLoadedAgainAmidTheLook(t *testing.T) {
 	w.send("ann", chat, "into the dead one")
 	w.advance(time.Minute)
 	d := &door{id: "first"}
-	if _, err := w.svc.Connect(context.Background(), "bob", d); err != nil {
+	if _, err := w.lets("bob", d); err != nil {
 		t.Fatal(err)
 	}
 	w.advance(time.Second)
-	w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "old", At: heard, Welcomed: true, Reason: "ping timeout"})
-	w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "first", At: w.now(), Welcomed: true, Unserved: true, Reason: "transport close"})
+	w.parts(models.Departure{UserID: "bob", SocketID: "old", At: heard, Welcomed: true, Reason: "ping timeout"})
+	w.parts(models.Departure{UserID: "bob", SocketID: "first", At: w.now(), Welcomed: true, Unserved: true, Reason: "transport close"})
 	same(t, "the page loaded again", w.connect("bob", "second"), "into the dead one")
 }

@@ -3,31 +3,25 @@ package rooms
 import (
 	"context"
 	"slices"
-	"time"
 
 	"parley/models"
 )
 
-// reorder is how far apart in time two messages may be that reached a socket in
-// the other order. It matters only where nobody is left who knows.
-const reorder = 250 * time.Millisecond
-
 // returned is a client that came back to its session.
 type returned struct {
-	// had is what the client had: everything from long enough before had.Since,
-	// and had.Seen.
-	had models.Absence
-	// exact says that this is known, not concluded from the message alone.
+	had models.Had
+	// exact says that this is all the client had, not only what is sure.
 	exact   bool
 	session models.Session
 }
 
-// comeBack finds out what the client of a returning socket has. A client names
-// its session and the last message it read; the pod that had its last socket
-// knows what else that one was sent before. ok is false where nothing can be
-// said: then the user's absence counts, as for a client that just began.
+// comeBack finds out what the client of a returning socket has. It names its
+// session and, by its offset, the last message it read and up to when it has all;
+// the pod that had its last socket knows what else that one was sent before. ok is
+// false where nothing can be said: then the user's absence counts, as for a client
+// that just began.
 func (s *Service) comeBack(ctx context.Context, user models.UserID, door Door, others int, taken models.Session) (r returned, ok bool, err error) {
-	id, offset, ok := door.Resumes()
+	id, text, ok := door.Resumes()
 	if !ok || s.Limits.Recovery == 0 {
 		return r, false, nil
 	}
@@ -41,35 +35,42 @@ func (s *Service) comeBack(ctx context.Context, user models.UserID, door Door, o
 		return r, false, nil
 	}
 	r.session = session
-	last := models.Message{}
-	message, given := models.ParseMessageID(offset)
-	if given {
-		if r.had, r.exact = upTo(session, message); r.exact {
-			return r, true, nil
-		}
-		// Whose message it is does not matter: it only says since when.
-		if last, _, err = s.Messages.Message(ctx, message); err != nil {
-			return r, false, err
-		}
+	offset, ours, err := s.offset(ctx, text)
+	if err != nil {
+		return r, false, err
 	}
 	switch {
-	case found && (offset == "" || last.ID != "" && !last.CreatedAt.After(session.Before.Since)):
-		// Of what that socket was sent nothing was read.
+	case ours:
+		offset.Heard = later(offset.Heard, id.Began())
+		r.had, r.exact = upTo(session, offset)
+	case found && text == "": // of what that socket was sent nothing was read
 		r.had, r.exact = session.Before, true
-	case last.ID != "":
-		r.had = models.Absence{Since: last.CreatedAt.Add(Slack - reorder), Seen: []models.MessageID{last.ID}}
-	case offset == "":
-		r.had = models.Absence{Since: id.Began().Add(Slack)}
-	case found && len(session.Sent) > session.Unread:
+	case text == "":
+		r.had = models.Had{Heard: id.Began()}
+	case found:
 		// Somebody else's event ended in a text, which stock clients take for an
 		// offset. All that can have reached it counts as read.
-		r.had, _ = upTo(session, session.Sent[len(session.Sent)-session.Unread-1].ID)
-	case found:
 		r.had = session.Before
+		if n := len(session.Sent) - session.Unread; n > 0 {
+			r.had, _ = upTo(session, models.Offset{ID: session.Sent[n-1].ID, Heard: session.Before.Heard})
+		}
 	default:
 		return r, false, nil
 	}
 	return r, true, nil
+}
+
+// offset reads what a client says; ours is false where it is somebody else's text.
+func (s *Service) offset(ctx context.Context, text string) (o models.Offset, ours bool, err error) {
+	o, ours = models.ParseOffset(text, s.now())
+	if !ours || !o.Heard.IsZero() {
+		return o, ours, nil
+	}
+	// One of an older version. Whose message it is does not matter: it only says
+	// since when.
+	m, found, err := s.Messages.Message(ctx, o.ID)
+	o.Heard = m.CreatedAt.Add(-models.Slack)
+	return o, found, err
 }
 
 // session returns what is remembered of the session. Its last socket may still
@@ -96,39 +97,23 @@ func (s *Service) session(ctx context.Context, user models.UserID, id models.Ses
 	return session, found, err
 }
 
-// upTo is what a client had that read the message last; ok is false where the
-// session does not tell.
-func upTo(session models.Session, message models.MessageID) (models.Absence, bool) {
-	at := slices.IndexFunc(session.Sent, func(d models.Delivery) bool { return d.ID == message })
-	if at < 0 {
-		return models.Absence{}, false
+// upTo is what a client has had that read the offset last: what was heard before
+// it, and what the session says it was sent until then. exact is false where more
+// may have been sent.
+func upTo(session models.Session, offset models.Offset) (had models.Had, exact bool) {
+	last := slices.IndexFunc(session.Sent, func(d models.Delivery) bool { return d.ID == offset.ID })
+	if last < 0 && session.UserID != "" && session.From.IsZero() && !offset.Heard.After(session.Came) {
+		return session.Before, true // it read nothing of what that socket was sent
 	}
-	last := session.Sent[at].At
-	from := last.Add(-Slack)
-	if at >= session.Backlog && from.Before(session.From) {
-		// What was sent just before is not known any more, but probably read.
-		from = earlier(session.From, last.Add(-reorder))
-	}
-	if before := session.Before.Since.Add(-Slack); from.Before(before) {
-		from = before
-	}
-	had := models.Absence{Since: from.Add(Slack)}
-	for _, d := range session.Sent[:at+1] {
-		if !d.At.Before(from) {
-			had.Seen = append(had.Seen, d.ID)
+	sent := models.Had{Heard: offset.Heard}
+	since := offset.Heard.Add(-models.ClocksDiffer)
+	for i, d := range session.Sent[:max(0, last)] {
+		if !d.At.Before(since) || i < session.Backlog {
+			sent.Seen = append(sent.Seen, d.ID)
 		}
 	}
-	if session.Before.Since.After(from) {
-		had.Seen = append(had.Seen, session.Before.Seen...)
-	}
-	return had, true
-}
-
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
+	sent.Seen = append(sent.Seen, offset.ID)
+	return session.Before.And(sent, session.Came), last >= 0 && !session.From.After(offset.Heard)
 }
 
 // word is what is known of a socket that leaves, for its client; its UserID is
@@ -141,7 +126,7 @@ func (s *Service) word(d models.Departure) models.Session {
 		return models.Session{}
 	}
 	return models.Session{
-		UserID: d.UserID, Over: d.Deliberate, Before: w.absence, Sent: d.Sent, Backlog: d.Backlog, From: d.SentFrom, Unread: d.Unread,
+		UserID: d.UserID, Over: d.Deliberate, Before: w.absence.Had, Came: w.at, Sent: d.Sent, Backlog: d.Backlog, From: d.SentFrom, Unread: d.Unread,
 	}
 }
 

@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -13,7 +12,7 @@ import (
 // come lets in a socket whose client names a session and an offset.
 func (w *world) come(user models.UserID, d *door) []string {
 	w.t.Helper()
-	backlog, err := w.svc.Connect(context.Background(), user, d)
+	backlog, err := w.lets(user, d)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -27,7 +26,7 @@ func (w *world) lose(user models.UserID, socket models.SocketID, session models.
 		d.Sent = append(d.Sent, models.Delivery{ID: m.ID, At: m.CreatedAt})
 		d.Seen = append(d.Seen, m.ID)
 	}
-	w.svc.Disconnect(context.Background(), d)
+	w.parts(d)
 }
 
 func TestRecoveryBesideAnotherDevice(t *testing.T) {
@@ -68,7 +67,7 @@ func TestRecoveryOfARecovery(t *testing.T) {
 
 	again := func(socket, next models.SocketID, offset models.MessageID, want ...string) {
 		t.Helper()
-		w.svc.Disconnect(context.Background(), models.Departure{
+		w.parts(models.Departure{
 			UserID: "bob", SocketID: socket, At: w.now(), Welcomed: true, Session: session, Backlog: 2,
 			Sent: []models.Delivery{{ID: one.ID, At: one.CreatedAt}, {ID: two.ID, At: two.CreatedAt}},
 		})
@@ -154,7 +153,7 @@ func TestRecoveryRefused(t *testing.T) {
 	}
 	// MongoDB fails: the session is there for the next try.
 	w.failing("since", errAway)
-	if _, err := w.svc.Connect(context.Background(), "bob", &door{id: "p2", session: session, offset: string(read.ID)}); !errors.Is(err, errAway) && models.CodeOf(err) != models.CodeUnavailable {
+	if _, err := w.lets("bob", &door{id: "p2", session: session, offset: string(read.ID)}); !errors.Is(err, errAway) && models.CodeOf(err) != models.CodeUnavailable {
 		t.Fatalf("got %v", err)
 	}
 	w.failing("since", nil)
@@ -177,7 +176,7 @@ func TestRecoveryOfWhatWasEnded(t *testing.T) {
 	w.connect("bob", "phone")
 	session := models.NewSessionID("bob", w.now())
 	read := w.send("ann", chat, "read")
-	w.svc.Disconnect(context.Background(), models.Departure{
+	w.parts(models.Departure{
 		UserID: "bob", SocketID: "phone", At: w.now(), Welcomed: true, Session: session, Deliberate: true,
 		Sent: []models.Delivery{{ID: read.ID, At: read.CreatedAt}},
 	})
@@ -195,28 +194,37 @@ func TestUpTo(t *testing.T) {
 	sent := func(id string, seconds float64) models.Delivery {
 		return models.Delivery{ID: models.MessageID(id), At: at(seconds)}
 	}
-	before := models.Absence{Since: at(0), Seen: []models.MessageID{"s"}}
+	before := models.Had{Heard: at(-1), Seen: []models.MessageID{"s"}}
 	backlog := []models.Delivery{sent("b1", -600), sent("b2", -300)}
+	all := func(sent ...models.Delivery) models.Session {
+		return models.Session{UserID: "bob", Before: before, Came: at(0), Sent: sent}
+	}
+	late := all(sent("a", 100), sent("b", 103))
+	late.From = at(100)
+	back := models.Session{UserID: "bob", Before: models.Had{Heard: at(-900)}, Came: at(0), Sent: slices.Concat(backlog, []models.Delivery{sent("a", 1)}), Backlog: 2}
 	for name, tc := range map[string]struct {
 		session models.Session
 		offset  models.MessageID
-		since   time.Time // its lower bound, Slack earlier
+		heard   float64 // what the offset says
+		since   float64 // and what was had, whatever else
 		seen    []models.MessageID
+		exact   bool
 	}{
-		"live, all known":           {models.Session{Before: before, Sent: []models.Delivery{sent("a", 100), sent("b", 105), sent("c", 106)}}, "b", at(105), []models.MessageID{"a", "b"}},
-		"soon after it began":       {models.Session{Before: before, Sent: []models.Delivery{sent("a", 1), sent("b", 2)}}, "a", at(1), []models.MessageID{"a", "s"}},
-		"in the backlog":            {models.Session{Before: models.Absence{Since: at(-900)}, Sent: slices.Concat(backlog, []models.Delivery{sent("a", 1)}), Backlog: 2, From: at(0)}, "b1", at(-600), []models.MessageID{"b1"}},
-		"what was before is gone":   {models.Session{Before: before, Sent: []models.Delivery{sent("a", 100), sent("b", 103)}, From: at(100)}, "b", at(110), []models.MessageID{"a", "b"}},
-		"older than what is known":  {models.Session{Before: before, Sent: []models.Delivery{sent("a", 100), sent("b", 200)}, From: at(200)}, "a", at(100).Add(Slack - reorder), []models.MessageID{"a"}},
-		"never before it was there": {models.Session{Before: models.Absence{Since: at(100)}, Sent: []models.Delivery{sent("b1", 95)}, Backlog: 1}, "b1", at(100), []models.MessageID{"b1"}},
+		"live, all known":          {all(sent("a", 100), sent("b", 105), sent("c", 106)), "b", 104.8, 104.8, []models.MessageID{"a", "b"}, true},
+		"long behind":              {all(sent("a", 100), sent("b", 145), sent("c", 146)), "b", 144, 144, []models.MessageID{"b"}, true},
+		"soon after it began":      {all(sent("a", 1), sent("b", 2)), "a", 0.5, 0.5, []models.MessageID{"s", "a"}, true},
+		"before it had heard more": {all(sent("a", 1), sent("b", 2)), "a", -20, -1, []models.MessageID{"s", "a"}, true},
+		"in the backlog":           {back, "b1", -600, -600, []models.MessageID{"b1"}, true},
+		"what was before is gone":  {late, "b", 99, 99, []models.MessageID{"a", "b"}, false},
+		"so it is, and heard":      {late, "b", 102, 102, []models.MessageID{"a", "b"}, true},
+		"older than what is known": {late, "x", 98, 98, []models.MessageID{"x"}, false},
+		"nothing of it":            {all(sent("a", 1), sent("b", 2)), "x", -2, -1, []models.MessageID{"s"}, true},
+		"nobody left a word":       {models.Session{}, "x", 98, 98, []models.MessageID{"x"}, false},
 	} {
-		had, ok := upTo(tc.session, tc.offset)
-		if !ok || !had.Since.Equal(tc.since) || !slices.Equal(had.Seen, tc.seen) {
-			t.Errorf("%s: since %v, seen %v, %v; want %v, %v", name, had.Since.Sub(t0), had.Seen, ok, tc.since.Sub(t0), tc.seen)
+		had, exact := upTo(tc.session, models.Offset{ID: tc.offset, Heard: at(tc.heard)})
+		if exact != tc.exact || !had.Heard.Equal(at(tc.since)) || !slices.Equal(had.Seen, tc.seen) {
+			t.Errorf("%s: heard %v, seen %v, %v; want %v, %v", name, had.Heard.Sub(t0), had.Seen, exact, tc.since, tc.seen)
 		}
-	}
-	if _, ok := upTo(models.Session{Sent: backlog}, "x"); ok {
-		t.Error("found what was never sent")
 	}
 }
 
@@ -241,7 +249,7 @@ func TestRecoveryByAForeignOffset(t *testing.T) {
 			w.advance(time.Minute)
 			one := w.send("ann", chat, "one")
 			two := w.send("ann", chat, "two")
-			w.svc.Disconnect(context.Background(), models.Departure{
+			w.parts(models.Departure{
 				UserID: "bob", SocketID: "phone", At: w.now(), Welcomed: true, Session: session, Unread: tc.unread,
 				Sent: []models.Delivery{{ID: one.ID, At: one.CreatedAt}, {ID: two.ID, At: two.CreatedAt}},
 			})

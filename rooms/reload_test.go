@@ -1,7 +1,6 @@
 package rooms
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -12,7 +11,7 @@ import (
 // entered, and returns the texts of its backlog.
 func (w *world) meet(socket models.SocketID, meanwhile func()) []string {
 	w.t.Helper()
-	backlog, err := w.svc.Connect(context.Background(), "bob", &door{id: socket, onEnter: meanwhile})
+	backlog, err := w.lets("bob", &door{id: socket, onEnter: meanwhile})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -48,7 +47,7 @@ func TestReloadThatOvertakesTheOldSocket(t *testing.T) {
 		same(t, "first", w.connect("bob", "b1"), "missed")
 		w.advance(time.Second)
 		seen := w.send("ann", chat, "seen")
-		left := models.Departure{UserID: "bob", SocketID: "b1", At: w.now(), Seen: []models.MessageID{seen.ID}, Welcomed: true}
+		left := models.Departure{UserID: "bob", SocketID: "b1", At: w.now(), Had: models.Had{Seen: []models.MessageID{seen.ID}}, Welcomed: true}
 		w.advance(time.Second)
 		w.send("ann", chat, "between the pages")
 		gone := make(chan struct{})
@@ -56,7 +55,7 @@ func TestReloadThatOvertakesTheOldSocket(t *testing.T) {
 			go func() {
 				defer close(gone)
 				time.Sleep(late)
-				w.svc.Disconnect(context.Background(), left)
+				w.parts(left)
 			}()
 		})
 		<-gone
@@ -82,14 +81,14 @@ func TestReloadsInARowAreToldApart(t *testing.T) {
 	for _, next := range []models.SocketID{"b1", "b2", "b3"} {
 		w.advance(time.Second) // the last departure is forgotten
 		seen := w.send("ann", chat, "seen by "+string(page))
-		left := models.Departure{UserID: "bob", SocketID: page, At: w.now(), Seen: []models.MessageID{seen.ID}, Welcomed: true}
+		left := models.Departure{UserID: "bob", SocketID: page, At: w.now(), Had: models.Had{Seen: []models.MessageID{seen.ID}}, Welcomed: true}
 		w.advance(500 * time.Millisecond)
 		gone := make(chan struct{})
 		got := w.meet(next, func() {
 			go func() {
 				defer close(gone)
 				time.Sleep(5 * time.Millisecond)
-				w.svc.Disconnect(context.Background(), left)
+				w.parts(left)
 			}()
 		})
 		<-gone
@@ -188,7 +187,7 @@ func TestWhatADepartureHadIsBounded(t *testing.T) {
 	chat := w.chat("ann", "bob")
 	socket := models.SocketID("b")
 	w.connect("bob", socket)
-	for range seenLimit/100 + 5 { // one that comes and goes, without ten quiet seconds
+	for range models.MaxSeen/100 + 5 { // one that comes and goes, without ten quiet seconds
 		var seen []models.MessageID
 		for range 100 {
 			seen = append(seen, w.send("ann", chat, "x").ID)
@@ -199,7 +198,7 @@ func TestWhatADepartureHadIsBounded(t *testing.T) {
 		same(t, "again", w.connect("bob", socket))
 	}
 	w.disconnect("bob", socket)
-	if n := len(w.noted["bob"].absence.Seen); n > seenLimit || n < seenLimit/4 {
+	if n := len(w.noted["bob"].absence.Seen); n > models.MaxSeen || n < models.MaxSeen/4 {
 		t.Errorf("%d remembered", n)
 	}
 }

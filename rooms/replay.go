@@ -8,28 +8,19 @@ import (
 	"parley/models"
 )
 
-// Slack is how much older than the beginning of an absence may have been missed
-// too; an Absence's Seen says what of it was not.
-const Slack = models.Slack
-
-// recentLimit bounds how many messages of the last Slack are told apart.
-const recentLimit = 1000
-
-// seenLimit bounds how many of a departure are remembered.
-const seenLimit = models.MaxSeen
+// besideLimit bounds how many messages of just now a further device is told apart.
+const besideLimit = 1000
 
 // entrance is what a socket was let in with.
 type entrance struct {
 	at time.Time
-	// absence goes on if the socket turns out never to have heard anything.
+	// absence goes on if the socket turns out never to have heard anything; it has
+	// what its client had when it came.
 	absence models.Absence
 	// refused is one that was not let in, but is still in presence; at is when it
 	// came, left as in tried, and the rest is empty.
 	refused bool
 	left    time.Time
-	// known are the messages from shortly before at that the user need not be
-	// sent again: seen by an earlier socket or another device, or in the backlog.
-	known []models.MessageID
 }
 
 // welcome returns what the socket's client missed, oldest first, and notes that
@@ -42,7 +33,7 @@ type entrance struct {
 //
 // What cannot be noted here is only sent again, or looked up, later: it is no
 // reason to refuse anybody.
-func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, arrival models.Arrival, came time.Time, had *models.Absence) (missed []models.Message, whole bool, err error) {
+func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, arrival models.Arrival, came time.Time, had *models.Had) (missed []models.Message, whole bool, err error) {
 	others, socket := arrival.Ours, door.SocketID()
 	absence, known, err := s.endedBy(ctx, user, arrival, came)
 	if err != nil {
@@ -50,27 +41,26 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 	}
 	now := s.now()
 	if had == nil && others > 0 && !absence.Back.IsZero() && now.Sub(absence.Back) > s.Limits.ReplayGrace {
-		return nil, true, s.welcomeBeside(ctx, socket, chats, now)
+		return nil, true, s.welcomeBeside(ctx, user, door, chats, now)
 	}
-	if others == 0 && !absence.Back.IsZero() {
-		// They came back then, and nobody lived to note when they left again.
-		absence = models.Absence{Since: absence.Back}
-	}
-	since := absence.Since.Add(-Slack)
-	if !known {
+	switch {
+	case !known:
 		// Never seen: nothing from before Parley was there is theirs to miss. A
 		// migration must not send every client its old messages again.
-		if since, err = s.Absences.Installed(ctx); err != nil {
+		if absence.Since, err = s.Absences.Installed(ctx); err != nil {
 			return nil, false, err
 		}
-		since = later(since, s.served(user, arrival.Others))
-		absence.Since = since
+		absence.Since = later(absence.Since, s.served(user, arrival.Others))
+		absence.Heard = absence.Since
+	case others == 0 && !absence.Back.IsZero():
+		// They came back then, and nobody lived to note when they left again.
+		absence = models.Absence{Since: absence.Back, Had: models.Had{Heard: absence.Back.Add(-models.Slack)}}
 	}
-	before := models.Absence{Since: absence.Since, Seen: absence.Seen}
+	before := absence.Had
 	if had != nil {
-		before, since = *had, had.Since.Add(-Slack)
+		before = *had
 	}
-	missed, whole, err = s.missed(ctx, user, chats, since, before.Seen)
+	missed, whole, err = s.missed(ctx, user, chats, before)
 	if err != nil {
 		return nil, false, err
 	}
@@ -78,14 +68,14 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 		if left, found, err := s.parting(ctx, user, door); err != nil {
 			return nil, false, err
 		} else if found {
-			before, since = left, left.Since.Add(-Slack)
-			if missed, whole, err = s.missed(ctx, user, chats, since, left.Seen); err != nil {
+			before = left.Had
+			if missed, whole, err = s.missed(ctx, user, chats, before); err != nil {
 				return nil, false, err
 			}
 		}
 	}
-	door.Has(since, before.Seen)
-	s.remember(socket, entrance{at: now, absence: before, known: append(slices.Clone(before.Seen), recent(missed, now)...)})
+	door.Has(before)
+	s.remember(socket, entrance{at: now, absence: models.Absence{Had: before, Since: absence.Since}})
 	if others > 0 {
 		if known && absence.Back.IsZero() && now.Sub(absence.Since) > s.Limits.ReplayGrace {
 			// Nobody forgot that note; let those that come later not find it.
@@ -121,6 +111,13 @@ func (s *Service) served(user models.UserID, others int) time.Time {
 	return at.Add(-s.Limits.Unheard)
 }
 
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -128,29 +125,35 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// welcomeBeside lets in a further device. It missed nothing, but should it be
-// the last to leave, soon, it must be known what the others had by now.
-func (s *Service) welcomeBeside(ctx context.Context, socket models.SocketID, chats []models.ChatID, now time.Time) error {
-	w := entrance{at: now, absence: models.Absence{Since: now}}
+// welcomeBeside lets in a further device. It missed nothing: what it has is what
+// the others had by now.
+func (s *Service) welcomeBeside(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, now time.Time) error {
+	had := models.Had{Heard: s.heardBy(now)}
 	if s.Limits.Replay > 0 && len(chats) > 0 {
-		messages, err := s.Messages.Since(ctx, chats, now.Add(-Slack), recentLimit)
+		messages, err := s.theirs(ctx, user, chats, had.Heard, besideLimit)
 		if err != nil {
 			return err
 		}
-		w.known = recent(messages, now)
-		w.absence.Seen = w.known
+		had.Seen = idsOf(messages)
 	}
-	s.remember(socket, w)
+	door.Has(had)
+	s.remember(door.SocketID(), entrance{at: now, absence: models.Absence{Had: had, Since: now}})
 	return nil
 }
 
-// recent returns the ids of those not older than Slack.
-func recent(messages []models.Message, now time.Time) []models.MessageID {
-	var ids []models.MessageID
-	for _, m := range messages {
-		if !m.CreatedAt.Before(now.Add(-Slack)) {
-			ids = append(ids, m.ID)
-		}
+// heardBy is a time such that all that was stamped before is given to this pod's
+// sockets by now.
+func (s *Service) heardBy(now time.Time) time.Time {
+	if heard := s.Marks.Heard(); !heard.IsZero() {
+		return heard
+	}
+	return now.Add(-models.Slack)
+}
+
+func idsOf(messages []models.Message) []models.MessageID {
+	ids := make([]models.MessageID, len(messages))
+	for i, m := range messages {
+		ids[i] = m.ID
 	}
 	return ids
 }
@@ -203,15 +206,17 @@ func (s *Service) absence(ctx context.Context, user models.UserID) (models.Absen
 	return s.Absences.Absence(ctx, user)
 }
 
-func (s *Service) missed(ctx context.Context, user models.UserID, chats []models.ChatID, since time.Time, seen []models.MessageID) (missed []models.Message, whole bool, err error) {
+// missed is what a device that has had that much is to be sent, oldest first; whole
+// is false where that is not all.
+func (s *Service) missed(ctx context.Context, user models.UserID, chats []models.ChatID, had models.Had) (missed []models.Message, whole bool, err error) {
 	if s.Limits.Replay == 0 || len(chats) == 0 {
 		return nil, s.Limits.Replay > 0, nil
 	}
-	messages, err := s.theirs(ctx, user, chats, since, s.Limits.Replay+len(seen)+1)
+	messages, err := s.theirs(ctx, user, chats, had.Heard, s.Limits.Replay+len(had.Seen)+1)
 	if err != nil {
 		return nil, false, err
 	}
-	messages = slices.DeleteFunc(messages, func(m models.Message) bool { return slices.Contains(seen, m.ID) })
+	messages = slices.DeleteFunc(messages, func(m models.Message) bool { return !had.Misses(m) })
 	if over := len(messages) - s.Limits.Replay; over > 0 {
 		return messages[over:], false, nil // the newest; history has the rest
 	}

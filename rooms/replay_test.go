@@ -131,20 +131,20 @@ func TestSocketThatNeverHeardItsBacklogEndsNoAbsence(t *testing.T) {
 	w, chat := awayWorld(t)
 	t.Run("left before it was sent", func(t *testing.T) {
 		w.connect("bob", "b1")
-		w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "b1", At: w.now()})
+		w.parts(models.Departure{UserID: "bob", SocketID: "b1", At: w.now()})
 		w.advance(time.Minute)
 		same(t, "again", w.connect("bob", "b2"), "missed")
 	})
 	t.Run("silent ever since", func(t *testing.T) {
 		at := w.svc.now() // last heard when it was welcomed
 		w.advance(45 * time.Second)
-		w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "b2", At: at, Reason: "ping timeout", Welcomed: true})
+		w.parts(models.Departure{UserID: "bob", SocketID: "b2", At: at, Reason: "ping timeout", Welcomed: true})
 		same(t, "again", w.connect("bob", "b3"), "missed")
 	})
 	t.Run("silent since it took a part of it", func(t *testing.T) {
 		at := w.svc.now()
 		w.send("ann", chat, "not taken")
-		w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "b3", At: at, Welcomed: true, Seen: []models.MessageID{w.messages[0].ID}})
+		w.parts(models.Departure{UserID: "bob", SocketID: "b3", At: at, Welcomed: true, Had: models.Had{Seen: []models.MessageID{w.messages[0].ID}}})
 		same(t, "the rest", w.connect("bob", "b4"), "not taken")
 	})
 }
@@ -164,7 +164,7 @@ func TestFailedConnectLeavesNothingAndForgetsNothing(t *testing.T) {
 			before := len(w.emitted)
 			w.failing(op, errAway)
 			w.advance(time.Minute)
-			if _, err := w.svc.Connect(context.Background(), "bob", &door{id: "b1"}); models.CodeOf(err) != models.CodeUnavailable {
+			if _, err := w.lets("bob", &door{id: "b1"}); models.CodeOf(err) != models.CodeUnavailable {
 				t.Fatalf("err %v", err)
 			}
 			if n := len(w.sockets["bob"]); n != 0 {
@@ -217,7 +217,7 @@ func TestConnectEntersBeforeItReadsTheBacklog(t *testing.T) {
 	w := newWorld(t)
 	chat := w.chat("ann", "bob")
 	d := &door{id: "b1", onEnter: func() { w.send("ann", chat, "posted while entering") }}
-	backlog, err := w.svc.Connect(context.Background(), "bob", d)
+	backlog, err := w.lets("bob", d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestReloadWhoseOldSocketForgetsItsNote(t *testing.T) {
 	w.advance(time.Second) // well within the grace of the first device
 	seen := w.send("ann", chat, "seen")
 	w.advance(100 * time.Millisecond)
-	if err := (presence{w}).MarkAway(context.Background(), "bob", "b1", models.Absence{Since: w.now(), Seen: []models.MessageID{seen.ID}}); err != nil {
+	if err := (presence{w}).MarkAway(context.Background(), "bob", "b1", models.Absence{Since: w.now(), Had: models.Had{Seen: []models.MessageID{seen.ID}}}); err != nil {
 		t.Fatal(err)
 	}
 	w.onAdd = func(user models.UserID) { delete(w.noted, user) }

@@ -74,7 +74,7 @@ func TestRecoveryBesideAStrangerWaitsForNobody(t *testing.T) {
 	parted := 0
 	w.onPart = func(models.SessionID) { parted++ }
 	d := &door{id: "b1", session: models.NewSessionID("bob", w.now()), offset: ""}
-	if _, err := w.svc.Connect(context.Background(), "bob", d); err != nil || parted != 0 {
+	if _, err := w.lets("bob", d); err != nil || parted != 0 {
 		t.Errorf("%v, told %d to go", err, parted)
 	}
 }

@@ -50,7 +50,7 @@ func (s *Service) lastLeft(ctx context.Context, user models.UserID, socket model
 	absence, noted, err := s.Presence.Away(ctx, user)
 	if err != nil || !noted || !absence.Back.IsZero() {
 		// Nobody knows when they left. Better twice than never.
-		absence = models.Absence{Since: saved.Back}
+		absence = models.Absence{Since: saved.Back, Had: models.Had{Heard: saved.Back.Add(-models.Slack)}}
 	}
 	if err := s.Presence.MarkAway(ctx, user, socket, absence); err != nil {
 		s.Logger.Warn("absence not noted", "user", user, "error", err)

@@ -13,7 +13,7 @@ import (
 // once its rooms are entered.
 func (w *world) failsWith(socket models.SocketID, op string, meanwhile func()) {
 	w.t.Helper()
-	_, err := w.svc.Connect(context.Background(), "bob", &door{id: socket, onEnter: func() {
+	_, err := w.lets("bob", &door{id: socket, onEnter: func() {
 		if meanwhile != nil {
 			meanwhile()
 		}
@@ -34,7 +34,7 @@ func TestWhoGivesUpWhileTheLastLeaves(t *testing.T) {
 		w.connect("bob", "b1")
 		w.advance(time.Second)
 		seen := w.send("ann", chat, "seen")
-		w.advance(2 * Slack)
+		w.advance(2 * models.Slack)
 		before, leftAt := w.offline(), w.now()
 		ctx, cancel := context.WithCancel(context.Background())
 		_, err := w.svc.Connect(ctx, "bob", &door{id: "b2", onEnter: func() {
@@ -54,7 +54,7 @@ func TestWhoGivesUpWhileTheLastLeaves(t *testing.T) {
 		}
 		w.advance(time.Minute)
 		p, err := w.svc.PresenceOf(context.Background(), "bob", "bob")
-		if d := leftAt.Sub(p.LastSeen); err != nil || p.Sockets != 0 || d < 0 || !forgotten && d > time.Millisecond || d > 3*Slack {
+		if d := leftAt.Sub(p.LastSeen); err != nil || p.Sockets != 0 || d < 0 || !forgotten && d > time.Millisecond || d > 3*models.Slack {
 			t.Errorf("%+v, %v; left at %v", p, err, leftAt)
 		}
 		w.send("ann", chat, "missed again")
@@ -173,7 +173,7 @@ func TestFirstBackBeforeADeathIsNoted(t *testing.T) {
 		w.connect("bob", "b1")
 		w.advance(time.Second)
 		seen := w.send("ann", chat, "seen")
-		left := models.Departure{UserID: "bob", SocketID: "b1", At: w.now(), Seen: []models.MessageID{seen.ID}, Welcomed: true}
+		left := models.Departure{UserID: "bob", SocketID: "b1", At: w.now(), Had: models.Had{Seen: []models.MessageID{seen.ID}}, Welcomed: true}
 		if !back { // the note on the first return is over
 			w.advance(time.Minute)
 		}

@@ -50,7 +50,9 @@ type world struct {
 	removed    []string
 	fail       map[string]error
 	ids        int
-	onHanded   func()                            // what happens meanwhile; it has mu
+	onHanded   func() // what happens meanwhile; it has mu
+	letIn      map[models.SocketID]time.Time
+	given      map[models.SocketID][]models.MessageID
 	pods       int                               // that listen
 	marks      map[string]models.Mark            // what they have left
 	seats      map[models.UserID][]models.ChatID // who has a socket here, and where
@@ -82,7 +84,7 @@ func newWorld(t *testing.T) *world {
 		saved: map[models.UserID]models.Absence{}, noted: map[models.UserID]note{},
 		sockets: map[models.UserID][]models.SocketID{}, fail: map[string]error{}, dropped: map[string]int{},
 		sessions: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
-		pods: 1, marks: map[string]models.Mark{},
+		pods: 1, letIn: map[models.SocketID]time.Time{}, given: map[models.SocketID][]models.MessageID{}, marks: map[string]models.Mark{},
 		untold: map[models.UserID]time.Time{}, told: map[models.UserID]time.Time{},
 	}
 	w.svc = New(Options{
@@ -185,7 +187,7 @@ type door struct {
 	later   func(context.Context) []models.Event
 }
 
-func (d *door) Has(time.Time, []models.MessageID)                {}
+func (d *door) Has(models.Had)                                   {}
 func (d *door) Later(fn func(context.Context) []models.Event)    { d.later = fn }
 func (d *door) Keep(v any)                                       { d.kept = v }
 func (d *door) Kept() any                                        { return d.kept }
@@ -221,7 +223,7 @@ func (d *door) Enter(chats []models.ChatID) bool {
 // connect lets a socket in and returns the texts of its backlog.
 func (w *world) connect(user models.UserID, socket models.SocketID) []string {
 	w.t.Helper()
-	backlog, err := w.svc.Connect(context.Background(), user, &door{id: socket})
+	backlog, err := w.lets(user, &door{id: socket})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -258,6 +260,30 @@ func (w *world) due() {
 	}
 }
 
+// lets is Connect; parts is Disconnect, of a socket that was sent what it was let
+// in with, and all that was said until Slack before.
+func (w *world) lets(user models.UserID, d *door) ([]models.Event, error) {
+	backlog, err := w.svc.Connect(context.Background(), user, d)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.letIn[d.id], w.given[d.id] = w.clock, nil
+	for _, e := range backlog {
+		w.given[d.id] = append(w.given[d.id], e.(models.NewMessage).Message.ID)
+	}
+	return backlog, err
+}
+
+func (w *world) parts(d models.Departure) {
+	if d.Welcomed {
+		w.mu.Lock()
+		if !d.At.Before(w.letIn[d.SocketID]) {
+			d.Heard, d.Seen = d.At.Add(-models.Slack), slices.Concat(w.given[d.SocketID], d.Seen)
+		}
+		w.mu.Unlock()
+	}
+	w.svc.Disconnect(context.Background(), d)
+}
+
 func texts(backlog []models.Event) []string {
 	out := []string{}
 	for _, e := range backlog {
@@ -267,7 +293,7 @@ func texts(backlog []models.Event) []string {
 }
 
 func (w *world) disconnect(user models.UserID, socket models.SocketID, seen ...models.MessageID) {
-	w.svc.Disconnect(context.Background(), models.Departure{UserID: user, SocketID: socket, At: w.now(), Reason: "transport close", Seen: seen, Welcomed: true})
+	w.parts(models.Departure{UserID: user, SocketID: socket, At: w.now(), Reason: "transport close", Had: models.Had{Seen: seen}, Welcomed: true})
 	w.announce()
 }
 

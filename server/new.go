@@ -126,12 +126,13 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	marks := rooms.NewMarks(cfg.PodID, time.Now, cfg.PingInterval+cfg.PingTimeout, cfg.PresenceTTL+cfg.RecoveryWindow)
 	s.sockets, err = hub.New(hub.Options{
 		Path:         cfg.SocketIOPath,
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
 		HandshakeTimeout: s.tryTimeout(), LetInAtOnce: letInAtOnce, MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
 		Msgpack: cfg.Parser == ParserMsgpack, Recovery: cfg.RecoveryWindow > 0,
-		Bus: bus, Encode: handlers.EncodeEvent,
+		Bus: bus, Marks: marks, Encode: handlers.EncodeEvent,
 		MessageID: handlers.MessageIDs(func() { s.metrics.Dropped("odd_message_id") }),
 		Assets:    bundles, Logger: logger, Metrics: s.metrics, Now: time.Now,
 	})
@@ -144,7 +145,6 @@ func (s *Server) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	marks := rooms.NewMarks(cfg.PodID, time.Now, cfg.PingInterval+cfg.PingTimeout, cfg.PresenceTTL+cfg.RecoveryWindow)
 	s.rooms = rooms.New(rooms.Options{
 		Chats: database, Moves: database, Messages: database, Requests: database, Absences: database, IDs: database,
 		Presence: presence, Census: census, Sessions: presence, Board: presence, Marks: marks, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,

@@ -47,7 +47,7 @@ func (s *Server) ask(p socketio.Packet, to socketio.Audience, volatile bool, ack
 		m.socket.Await(id, ack)
 	}
 	s.index.mu.Lock()
-	flush, taken := queue(&msg, append([]*member(nil), members...), s.opts.Now())
+	flush, taken := queue(&msg, append([]*member(nil), members...))
 	s.index.mu.Unlock()
 	s.flush(flush, taken)
 	return len(members), forget

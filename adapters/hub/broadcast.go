@@ -4,7 +4,6 @@ import (
 	"runtime"
 	"slices"
 	"sync"
-	"time"
 
 	"parley/adapters/socketio"
 )
@@ -51,7 +50,7 @@ func (s *Server) send(p socketio.Packet, to socketio.Audience, volatile bool, re
 	if len(to.Rooms) == 0 {
 		members = slices.DeleteFunc(members, func(m *member) bool { return m.user == "" }) // nobody yet
 	}
-	flush, n := queue(&msg, members, now)
+	flush, n := queue(&msg, members)
 	x.mu.Unlock()
 	tell()
 	if relay != nil && len(flush) >= longFlush {
@@ -70,10 +69,10 @@ var recipients = sync.Pool{New: func() any { return new([]*member) }}
 
 // queue gives the message to members and returns those who can be written to
 // now, in the same slice, and how many took it; it needs index.mu.
-func queue(msg *message, members []*member, now time.Time) (flush []*member, n int) {
+func queue(msg *message, members []*member) (flush []*member, n int) {
 	flush = members[:0]
 	for _, m := range members {
-		taken, ready := m.give(msg, now)
+		taken, ready := m.give(msg)
 		if taken {
 			n++
 		}

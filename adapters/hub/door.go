@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"strings"
-	"time"
 
 	"parley/adapters/socketio"
 	"parley/models"
@@ -38,19 +37,23 @@ func (d *Door) Kept() any { return d.kept }
 // SocketID is the id the client will see as socket.id.
 func (d *Door) SocketID() models.SocketID { return models.SocketID(d.m.id) }
 
-// Has says what its client has already, of what the other pods are found to
-// have said while they were not heard: all from before since, and those messages.
-func (d *Door) Has(since time.Time, messages []models.MessageID) {
-	x := d.m.server.index
-	x.mu.Lock()
-	defer x.mu.Unlock()
+// Has says what its client has already. Of what is told once the other pods are
+// heard again, that is left out; and its session says since when it had more.
+func (d *Door) Has(had models.Had) {
+	s := d.m.server
+	s.index.mu.Lock()
+	defer s.index.mu.Unlock()
 	h := &d.m.history
-	h.before, h.brought = since, nil
-	if len(messages) > 0 {
-		h.brought = make(map[models.MessageID]struct{}, len(messages))
-	}
-	for _, id := range messages {
+	h.before, h.brought = had.Heard, make(map[models.MessageID]struct{}, len(had.Seen))
+	for _, id := range had.Seen {
 		h.brought[id] = struct{}{}
+	}
+	if d.m.phase == atDoor && d.m.mayReturn() {
+		heard := had.Heard
+		if oldest := s.opts.Now().Add(-models.OldestSession / 2); heard.Before(oldest) {
+			heard = oldest
+		}
+		s.index.hold(d.m, models.NewSessionID(d.m.user, heard))
 	}
 }
 
@@ -88,6 +91,7 @@ func (d *Door) Enter(chats []models.ChatID) bool {
 		return false
 	}
 	seating.entered = true
+	d.m.history.heard = s.opts.Marks.Heard()
 	for _, chat := range chats {
 		if _, left := seating.left[string(chat)]; !left {
 			s.index.join(d.m, string(chat), now)
@@ -138,7 +142,7 @@ func userRoom(u models.UserID) string { return userRoomPrefix + string(u) }
 // backlog could not be encoded, and that it can only leave.
 func (s *Server) letIn(m *member, w Welcome) bool {
 	var backlog []message
-	ok := s.guard("Encode", func() { backlog = s.encodeAll(w.Backlog) })
+	ok := s.guard("Encode", func() { backlog = s.encodeAll(m, w.Backlog) })
 	now := s.opts.Now()
 	s.index.mu.Lock()
 	m.gate.welcome, m.gate.later = backlog, w.later
@@ -188,7 +192,7 @@ func (s *Server) welcome(socket *socketio.Socket) {
 // complete sends what else of the backlog was found, and opens the gate.
 func (s *Server) complete(m *member, g *gate) {
 	var more []message
-	s.guard("Later", func() { more = s.encodeAll(g.later(m.socket.Context())) })
+	s.guard("Later", func() { more = s.encodeAll(m, g.later(m.socket.Context())) })
 	s.index.mu.Lock()
 	if m.phase == live {
 		now := s.opts.Now()
@@ -199,17 +203,25 @@ func (s *Server) complete(m *member, g *gate) {
 	m.session.Flush()
 }
 
-// encodeAll is for a backlog: what a message's client was not sent, it has to be
-// given again from the time on at which that was made.
-func (s *Server) encodeAll(events []models.Event) []message {
+// encodeAll is for a backlog, in order: what a message's client was not sent, it has
+// to be given again from the time on at which that was made.
+func (s *Server) encodeAll(m *member, events []models.Event) []message {
+	s.index.mu.Lock()
+	heard := m.history.heard // before the backlog was read
+	s.index.mu.Unlock()
 	all := make([]message, 0, len(events))
 	for _, ev := range events {
 		p, volatile := s.event(ev)
-		msg, ok := s.encode(p, volatile)
+		told, isMessage := ev.(models.NewMessage)
+		upTo := heard
+		if isMessage && told.Message.CreatedAt.Before(heard) {
+			upTo = told.Message.CreatedAt
+		}
+		msg, ok := s.spell(p, volatile, upTo)
 		if !ok {
 			continue
 		}
-		if told, ok := ev.(models.NewMessage); ok && msg.sent != nil {
+		if isMessage && msg.sent != nil {
 			msg.sent.at = told.Message.CreatedAt
 			msg.rooms = []string{string(told.Message.ChatID)}
 		}

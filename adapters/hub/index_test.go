@@ -124,9 +124,8 @@ func TestWhatADeadConnectionWasSentIsUnread(t *testing.T) {
 		"all written": {nil, 2},
 		"one was not": {[]sentAt{at(-1, "b")}, 3},
 	} {
-		p := parting{until: heard, sent: []sentAt{at(-2, "a"), at(-1, "b"), at(1, "c"), at(2, "d")}, unsent: tc.unsent}
-		p.departure.Welcomed = true
-		if d := p.finish(); d.Unread != tc.unread || len(d.Sent) != 4 {
+		p := parting{member: &member{}, phase: live, until: heard, sent: []sentAt{at(-2, "a"), at(-1, "b"), at(1, "c"), at(2, "d")}, unsent: tc.unsent}
+		if d := p.departure(func(at time.Time) time.Time { return at }); d.Unread != tc.unread || len(d.Sent) != 4 {
 			t.Errorf("%s: unread the last %d of %v", name, d.Unread, d.Sent)
 		}
 	}

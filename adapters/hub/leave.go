@@ -21,16 +21,16 @@ func (s *Server) depart(m *member, reason socketio.Reason) {
 		s.index.mu.Unlock()
 		return // OnConnect still runs, or refused it; or it has left
 	}
-	p := s.parting(m, reason, now)
+	p := m.parting(reason, now)
 	was, _ := s.index.removeLocked(m)
 	s.index.mu.Unlock()
+	d := p.departure(s.heardAt)
 	if was == live {
-		s.opts.Metrics.SocketClosed(p.departure.Reason)
+		s.opts.Metrics.SocketClosed(d.Reason)
 	}
 	if s.onDisconnect == nil {
 		return
 	}
-	d := p.finish()
 	s.crew.Run(func() {
 		s.leavers <- struct{}{}
 		defer func() { <-s.leavers }()
@@ -40,40 +40,42 @@ func (s *Server) depart(m *member, reason socketio.Reason) {
 	})
 }
 
-// parting is what is known of a departure at the moment of it.
+// parting is what a socket is known by at the moment it leaves.
 type parting struct {
-	departure models.Departure
-	until     time.Time // nothing sent later was seen
-	sent      []sentAt  // what was sent to its rooms, not necessarily to it
-	unsent    []sentAt  // what never reached the client whole
+	member  *member
+	reason  string
+	phase   phase
+	behind  bool      // its gate: it is still looked up what it missed
+	came    time.Time // when it had been given all that it missed; zero before
+	until   time.Time // nothing sent later was seen
+	backlog []models.Delivery
+	given   []sentAt // the part of the backlog that is told apart
+	// sent is what was sent to its rooms, not necessarily to it, all since from;
+	// unsent is what never reached the client whole.
+	sent, unsent []sentAt
+	from         time.Time
 }
 
 // parting needs index.mu.
-func (s *Server) parting(m *member, reason socketio.Reason, now time.Time) parting {
+func (m *member) parting(reason socketio.Reason, now time.Time) parting {
 	name, _ := reasonOf(reason)
-	p := parting{until: now, departure: models.Departure{
-		UserID: m.user, SocketID: models.SocketID(m.id), Reason: name, Welcomed: m.phase == live,
-		Session:    m.resume,
-		Unserved:   m.phase == live && m.gate != nil,
-		Deliberate: slices.Contains([]string{reasonClient, reasonServer, cutKicked}, name),
-		Backlog:    len(m.history.given), Sent: slices.Clone(m.history.given),
-	}}
+	p := parting{
+		member: m, reason: name, phase: m.phase, behind: m.gate != nil, came: m.history.came, until: now,
+		backlog: slices.Clone(m.history.given), unsent: m.unsent(),
+	}
 	if m.mayBeDead(name) {
 		p.until = m.session.LastHeard().UTC()
 	}
-	for id := range m.history.backlog {
-		p.sent = append(p.sent, sentAt{id: id, at: m.history.quiet.Add(-backlogQuiet)})
+	for id, at := range m.history.backlog {
+		p.given = append(p.given, sentAt{id: id, at: at})
 	}
-	p.unsent = m.unsent()
-	if !p.departure.Welcomed {
+	if p.phase != live {
 		return p // it never listened
 	}
-	p.sent = append(p.sent, m.history.apart...)
-	p.departure.SentFrom = m.history.from
+	p.sent, p.from = slices.Clone(m.history.apart), m.history.from
 	for _, seat := range m.seats {
 		sent, from := seat.sent()
-		p.sent = append(p.sent, sent...)
-		p.departure.SentFrom = later(p.departure.SentFrom, from)
+		p.sent, p.from = append(p.sent, sent...), later(p.from, from)
 	}
 	return p
 }
@@ -90,13 +92,18 @@ func (m *member) mayBeDead(reason string) bool {
 	return false
 }
 
-// finish says when the socket was last listening and what it had been sent by
-// then. What was not written to the connection was not seen: At is not later
-// than the oldest of it, so that it is sent again.
-func (p *parting) finish() models.Departure {
-	d := p.departure
-	d.At = p.until
-	p.inOrder(&d)
+// departure says when the socket was last listening and what its client had been
+// sent by then: what is on its way to it, or held back for it, it has not had. All
+// that was given to its connection before the oldest of that it has: once it was
+// given what it had missed, all that this pod had heard by then. Of what came later
+// it has what is not unsent.
+func (p *parting) departure(heardAt func(time.Time) time.Time) models.Departure {
+	m := p.member
+	d := models.Departure{
+		UserID: m.user, SocketID: models.SocketID(m.id), Reason: p.reason, Session: m.resume, At: p.until,
+		Welcomed: p.phase == live, Unserved: p.phase == live && p.behind,
+		Deliberate: slices.Contains([]string{reasonClient, reasonServer, cutKicked}, p.reason),
+	}
 	lost := make(map[models.MessageID]struct{}, len(p.unsent))
 	for _, u := range p.unsent {
 		lost[u.id] = struct{}{}
@@ -104,27 +111,30 @@ func (p *parting) finish() models.Departure {
 			d.At = u.at
 		}
 	}
-	if first := slices.IndexFunc(d.Sent, func(s models.Delivery) bool {
-		_, no := lost[s.ID]
-		return no || s.At.After(p.until)
-	}); first >= 0 {
+	unread := func(s sentAt) bool {
+		_, no := lost[s.id]
+		return no || s.at.After(p.until)
+	}
+	p.inOrder(&d)
+	if first := slices.IndexFunc(d.Sent, func(s models.Delivery) bool { return unread(sentAt{s.ID, s.At}) }); first >= 0 {
 		d.Unread = len(d.Sent) - first
 	}
 	if !d.Welcomed {
 		return d
 	}
-	from := d.At.Add(-seenWindow)
-	d.Seen = newest(slices.DeleteFunc(p.sent, func(s sentAt) bool {
-		_, no := lost[s.id]
-		return no || s.at.Before(from) || s.at.After(p.until)
-	}), maxSeen)
+	if !p.came.IsZero() && p.came.Before(d.At) {
+		d.Heard = heardAt(d.At)
+	}
+	since := d.Heard.Add(-models.ClocksDiffer)
+	d.Seen = newest(slices.DeleteFunc(append(p.given, p.sent...), func(s sentAt) bool { return unread(s) || s.at.Before(since) }), maxSeen)
 	return d
 }
 
-// inOrder completes what the socket was sent by what its rooms were.
+// inOrder says what the socket was sent, its backlog first.
 func (p *parting) inOrder(d *models.Departure) {
 	live := slices.Clone(p.sent)
 	slices.SortStableFunc(live, func(a, b sentAt) int { return a.at.Compare(b.at) })
+	d.Sent, d.Backlog, d.SentFrom = p.backlog, len(p.backlog), p.from
 	if over := len(live) - maxSeen; over > 0 {
 		live = live[over:]
 		d.SentFrom = live[0].at

@@ -61,17 +61,21 @@ const (
 
 // history is what a socket was given beyond what its rooms remember.
 type history struct {
-	backlog map[models.MessageID]struct{} // not to be sent live, until quiet
-	quiet   time.Time
-	given   []models.Delivery // the backlog in its order, as far as it is of use
+	// before and brought are what its client had when it came: all that is older, and
+	// these. Other pods may say of them only now, after an outage.
+	before  time.Time
+	brought map[models.MessageID]struct{}
+	// heard is up to when all messages had been given to this Server before it was
+	// looked up what more it missed; came is when it had been given that, zero before.
+	heard, came time.Time
+	// backlog is that, with when it was given, not to be sent live; given is the same
+	// in its order, as far as it is of use.
+	backlog map[models.MessageID]time.Time
+	given   []models.Delivery
 	// apart is what it was sent and its rooms do not say: what went to a room before
 	// the socket was there, and to it later, and to rooms it has left.
 	apart []sentAt
 	from  time.Time // apart has all since then, or all where it is zero
-	// before and brought are what its client had when it came: these, and for Retell
-	// all that is older. Other pods may say of them only now, after an outage.
-	before  time.Time
-	brought map[models.MessageID]struct{}
 }
 
 func memberOf(socket *socketio.Socket) *member {
@@ -81,8 +85,8 @@ func memberOf(socket *socketio.Socket) *member {
 
 // give queues a message, in the order of calls; it needs index.mu. It says
 // whether it was taken, and whether there is something to flush.
-func (m *member) give(msg *message, now time.Time) (taken, flush bool) {
-	if msg.sent != nil && m.history.had(msg.sent.id, now) {
+func (m *member) give(msg *message) (taken, flush bool) {
+	if msg.sent != nil && m.history.gave(msg.sent.id) {
 		return false, false
 	}
 	if m.gate != nil {
@@ -139,7 +143,7 @@ func (m *member) greet(backlog []message, now time.Time) {
 	}
 	m.session.Grant(size)
 	for _, msg := range backlog {
-		if msg.sent == nil || !m.history.had(msg.sent.id, now) {
+		if msg.sent == nil || !m.history.gave(msg.sent.id) {
 			m.push(&msg)
 		}
 	}
@@ -150,10 +154,10 @@ func (m *member) greet(backlog []message, now time.Time) {
 // then whatever comes. It needs index.mu.
 func (m *member) open(now time.Time) {
 	g := m.gate
-	m.gate = nil
+	m.gate, m.history.came = nil, now
 	for _, msg := range g.held {
 		if m.mayHear(&msg) {
-			m.give(&msg, now)
+			m.give(&msg)
 		}
 	}
 	m.seating.left = nil
@@ -179,23 +183,18 @@ func (h *history) begin(backlog []message, now time.Time) {
 			continue
 		}
 		if h.backlog == nil {
-			h.backlog, h.quiet = make(map[models.MessageID]struct{}, len(backlog)), now.Add(backlogQuiet)
+			h.backlog = make(map[models.MessageID]time.Time, len(backlog))
 		}
-		h.backlog[msg.sent.id] = struct{}{}
+		h.backlog[msg.sent.id] = now
 		h.given = append(h.given, models.Delivery{ID: msg.sent.id, At: msg.sent.at})
 	}
 }
 
-// had says whether the client was given the message before it is sent live.
-func (h *history) had(id models.MessageID, now time.Time) bool {
-	if _, brought := h.brought[id]; brought {
-		return true
-	}
-	if h.backlog == nil {
-		return false
-	}
-	_, had := h.backlog[id]
-	return had && now.Before(h.quiet)
+// gave says whether the client had the message before it is sent live.
+func (h *history) gave(id models.MessageID) bool {
+	_, gave := h.backlog[id]
+	_, brought := h.brought[id]
+	return gave || brought
 }
 
 // sets apart what the socket was sent, the newest of it.
@@ -214,10 +213,13 @@ func (h *history) brings(message models.Message) bool {
 	return had || message.CreatedAt.Before(h.before) || slices.ContainsFunc(h.apart, func(s sentAt) bool { return s.id == message.ID })
 }
 
-// forget drops the backlog's ids once they are no longer needed.
-func (h *history) forget(now time.Time) {
-	if h.backlog != nil && !now.Before(h.quiet) {
-		h.backlog = nil
-		h.given = slices.Clone(h.given[max(0, len(h.given)-maxGiven):])
+// forget drops what was told apart when it came once that is beyond the horizon.
+func (h *history) forget(horizon time.Time) {
+	if h.came.IsZero() || !h.came.Before(horizon) {
+		return
+	}
+	h.brought, h.backlog = nil, nil
+	if over := len(h.given) - maxGiven; over > 0 {
+		h.given = slices.Clone(h.given[over:])
 	}
 }

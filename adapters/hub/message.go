@@ -29,7 +29,8 @@ type message struct {
 // the text that ends the last event they were sent, whether or not anybody
 // listens to it. Ours is an event of its own behind a new_message, so that the
 // message is what its readers expect, one object. Who is cut off before the
-// offset is sent that one message again.
+// offset is sent that one message again. It also says up to when all messages had
+// been given to this Server before that one: what came before it on the connection.
 const offsetEvent = "parley:offset"
 
 // to is what of the message goes to m: with its offset, if its client can come
@@ -42,8 +43,13 @@ func (m *message) to(who *member) []*engineio.Frame {
 }
 
 // encode spells the event; ok is false where that cannot be done, which is
-// logged.
+// logged. Who is sent it has been given all that was heard by now.
 func (s *Server) encode(p socketio.Packet, volatile bool) (m message, ok bool) {
+	return s.spell(p, volatile, s.opts.Marks.Heard())
+}
+
+// spell is encode for whoever has been given all that was stamped before heard.
+func (s *Server) spell(p socketio.Packet, volatile bool, heard time.Time) (m message, ok bool) {
 	p.Nsp = "/"
 	frames, err := s.nsp.Encode(p)
 	if err != nil {
@@ -57,7 +63,7 @@ func (s *Server) encode(p socketio.Packet, volatile bool) (m message, ok bool) {
 	if id := s.messageID(p); id != "" {
 		m.sent = &sentAt{id: id}
 		frames[len(frames)-1].WithTag(m.sent)
-		if offset := s.offset(id); offset != nil {
+		if offset := s.offset(models.Offset{ID: id, Heard: heard}); offset != nil {
 			m.marked = append(slices.Clip(frames), offset)
 			m.size += offset.Size()
 		}
@@ -67,11 +73,11 @@ func (s *Server) encode(p socketio.Packet, volatile bool) (m message, ok bool) {
 
 // offset is the packet by which a client is told how far it got; nil where
 // clients cannot come back.
-func (s *Server) offset(id models.MessageID) *engineio.Frame {
+func (s *Server) offset(o models.Offset) *engineio.Frame {
 	if !s.opts.Recovery {
 		return nil
 	}
-	frames, err := s.nsp.Encode(socketio.Packet{Type: socketio.TypeEvent, Data: []any{offsetEvent, string(id)}})
+	frames, err := s.nsp.Encode(socketio.Packet{Type: socketio.TypeEvent, Data: []any{offsetEvent, o.String()}})
 	if err != nil || len(frames) != 1 {
 		return nil // cannot be: two texts
 	}

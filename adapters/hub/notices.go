@@ -23,7 +23,7 @@ func (s *Server) EmitEach(notices []models.Notice) {
 				continue
 			}
 			s.index.mu.Lock()
-			ready, n := queue(&msg, s.index.pick(to, nil), s.opts.Now())
+			ready, n := queue(&msg, s.index.pick(to, nil))
 			s.index.mu.Unlock()
 			flush, total = append(flush, ready...), total+n
 		}

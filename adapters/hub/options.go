@@ -43,6 +43,8 @@ type Options struct {
 	// that a repetition is not sent again; 30 s.
 	RememberFor time.Duration
 
+	// Marks says how far this pod has heard all pods; nil for nobody knows.
+	Marks Marks
 	// Bus reaches the other pods; nil for a pod alone.
 	Bus cluster.Bus
 	// Encode spells an event for the client; the payload is what package js makes
@@ -59,6 +61,19 @@ type Options struct {
 	Metrics Metrics
 	Now     func() time.Time
 }
+
+// Marks is how far this pod has heard all pods, zero where that is not known.
+type Marks interface {
+	// Heard is a time such that all messages stamped before were given to this Server.
+	Heard() time.Time
+	// HeardAt is what it was at that moment.
+	HeardAt(at time.Time) time.Time
+}
+
+type unmarked struct{}
+
+func (unmarked) Heard() time.Time            { return time.Time{} }
+func (unmarked) HeardAt(time.Time) time.Time { return time.Time{} }
 
 // Metrics is told what happened to sockets.
 type Metrics interface {
@@ -81,11 +96,7 @@ type Metrics interface {
 }
 
 const (
-	maxEvents    = 256              // events of one socket waiting for their handler
-	backlogQuiet = 30 * time.Second // how long a backlog message is not sent again live
-	// seenWindow is how far a departure's Seen goes back from its At: 10 s, and
-	// 5 s for pods whose clocks differ.
-	seenWindow    = 15 * time.Second
+	maxEvents     = 256 // events of one socket waiting for their handler
 	maxSeen       = 2000
 	maxGiven      = 200 // messages of a backlog remembered for good
 	maxRecent     = 512 // new_message ids remembered for one room
@@ -109,9 +120,6 @@ func (o Options) withDefaults() (Options, error) {
 	setDuration(&o.ConnectTimeout, 45*time.Second)
 	setDuration(&o.HandshakeTimeout, 10*time.Second)
 	setDuration(&o.RememberFor, 30*time.Second)
-	// What a socket saw before it fell silent is asked for once the silence was
-	// noticed, which takes a ping interval and a ping timeout.
-	o.RememberFor = max(o.RememberFor, seenWindow+o.PingInterval+o.PingTimeout+5*time.Second)
 	if o.LetInAtOnce <= 0 {
 		o.LetInAtOnce = 256
 	}
@@ -135,6 +143,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.MessageID == nil {
 		o.MessageID = func(string, []any) (models.MessageID, bool) { return "", false }
+	}
+	if o.Marks == nil {
+		o.Marks = unmarked{}
 	}
 	if o.Bus == nil {
 		o.Bus = alone{}

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"sync/atomic"
 	"time"
 
 	"parley/models"
@@ -16,38 +15,25 @@ type recent struct {
 	dropped time.Time
 }
 
-// deafness is how long the other pods could not be heard.
-type deafness struct {
-	since atomic.Int64 // unix ns; 0 while they are heard
-	until atomic.Int64 // when they were heard again; 0 before
+// heardAt is up to when all messages had been given to this Server at that moment.
+func (s *Server) heardAt(at time.Time) time.Time {
+	if heard := s.opts.Marks.HeardAt(at); !heard.IsZero() {
+		return heard
+	}
+	return at.Add(-models.Slack)
 }
 
-// horizon is how far back messages are remembered: RememberFor, and while the
-// other pods are not heard, and are caught up with afterwards, from before that
-// began. What is told again then includes what this pod has sent itself.
+// horizon is how far back it is remembered what was sent: RememberFor, and all that
+// anybody may still have to be told apart. That is what was stamped since the time
+// up to which all was heard when a connection may have broken that nobody has
+// noticed yet. While the other pods are not heard, that stands still.
 func (s *Server) horizon(now time.Time) time.Time {
-	if since := s.deaf.since.Load(); since != 0 {
-		return time.Unix(0, since).Add(-s.opts.RememberFor)
-	}
-	return now.Add(-s.opts.RememberFor)
+	noticed := now.Add(-s.opts.PingInterval - s.opts.PingTimeout - noticeWithin)
+	return oldest(now.Add(-s.opts.RememberFor), s.heardAt(noticed).Add(-models.ClocksDiffer))
 }
 
-// listen notes whether the other pods are heard.
-func (s *Server) listen(now time.Time) {
-	if s.opts.Bus.Ready() != nil {
-		s.deaf.until.Store(0)
-		s.deaf.since.CompareAndSwap(0, now.UnixNano())
-		return
-	}
-	if s.deaf.since.Load() == 0 {
-		return
-	}
-	s.deaf.until.CompareAndSwap(0, now.UnixNano())
-	if now.Sub(time.Unix(0, s.deaf.until.Load())) > s.opts.RememberFor {
-		s.deaf.since.Store(0)
-		s.deaf.until.Store(0)
-	}
-}
+// noticeWithin is how much later than it should a busy pod notices a dead connection.
+const noticeWithin = 5 * time.Second
 
 func (r *recent) has(id models.MessageID) bool {
 	_, ok := r.when(id)

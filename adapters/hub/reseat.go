@@ -215,7 +215,7 @@ func (s *Server) Retell(message models.Message, asOf time.Time, except []models.
 		}
 		to = append(to, m)
 	}
-	flush, n := queue(&msg, to, now)
+	flush, n := queue(&msg, to)
 	x.mu.Unlock()
 	if known {
 		s.opts.Metrics.Duplicate()

@@ -60,8 +60,6 @@ type Server struct {
 	life     context.Context // ends with stop
 	end      context.CancelFunc
 	stopOnce sync.Once
-
-	deaf deafness
 }
 
 // New makes a Server that serves nobody before OnConnect is set.

@@ -14,7 +14,6 @@ func (s *Server) upkeep() {
 		case <-ticker.C:
 		}
 		now := s.opts.Now()
-		s.listen(now)
 		s.expire(now)
 		s.resumption.tidy(s)
 		if now.Sub(pruned) >= s.opts.RememberFor {
@@ -27,16 +26,14 @@ func (s *Server) upkeep() {
 // expire cuts off those whose token has expired, and lets members forget.
 func (s *Server) expire(now time.Time) {
 	var late []*member
+	horizon := s.horizon(now)
 	s.index.mu.Lock()
 	for _, m := range s.index.members {
 		if !m.expires.IsZero() && !m.expires.After(now) {
 			late = append(late, m)
 			continue
 		}
-		m.history.forget(now)
-		if m.history.brought != nil && now.Sub(m.since(s.index.rooms[m.id])) > s.opts.RememberFor {
-			m.history.brought = nil
-		}
+		m.history.forget(horizon)
 	}
 	s.index.mu.Unlock()
 	for _, m := range late {

@@ -37,7 +37,7 @@ type absenceNote struct {
 }
 
 func (s *Store) absenceDoc(user models.UserID, absence models.Absence) bson.D {
-	doc := bson.D{{Key: "_id", Value: string(user)}, {Key: "since", Value: date(absence.Since)}}
+	doc := bson.D{{Key: "_id", Value: string(user)}, {Key: "since", Value: date(absence.Since)}, {Key: "heard", Value: date(absence.HeardUpTo())}}
 	seen := bson.A{}
 	for _, id := range absence.Seen {
 		oid, err := objectID(string(id))
@@ -140,6 +140,7 @@ func (s *Store) findAbsences(ctx context.Context, users []models.UserID) ([]note
 func (s *Store) noted(user models.UserID, raw bson.Raw) (n noted) {
 	n.absence.Since, _ = dateOf(raw, "since")
 	n.absence.Back, _ = dateOf(raw, "back")
+	n.absence.Heard, _ = dateOf(raw, "heard") // what versions before do not say
 	array, _ := raw.Lookup("seen").ArrayOK()
 	values, _ := array.Values()
 	for _, v := range values {

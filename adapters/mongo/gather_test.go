@@ -121,7 +121,7 @@ func TestGatheredAbsences(t *testing.T) {
 	const people = 40
 	user := func(i int) models.UserID { return models.UserID(fmt.Sprintf("user-%d", i)) }
 	absence := func(i int) models.Absence {
-		a := models.Absence{Since: at(i), Seen: []models.MessageID{f.NewMessageID()}}
+		a := models.Absence{Since: at(i), Had: models.Had{Heard: at(i - 1), Seen: []models.MessageID{f.NewMessageID()}}}
 		if i%2 == 0 {
 			a.Back = at(i + 1)
 		}

@@ -45,7 +45,7 @@ func TestOddAbsences(t *testing.T) {
 		}
 	}
 	// A user who heard an event of no message is away all the same.
-	must(t, f.SaveAbsence(t.Context(), "bob", models.Absence{Since: at(1), Seen: []models.MessageID{"notice-1", good}}))
+	must(t, f.SaveAbsence(t.Context(), "bob", models.Absence{Since: at(1), Had: models.Had{Seen: []models.MessageID{"notice-1", good}}}))
 	got, found, err := f.Absence(t.Context(), "bob")
 	if err != nil || !found || !slices.Equal(got.Seen, []models.MessageID{good}) || !got.Since.Equal(at(1)) {
 		t.Errorf("%+v, %v, %v", got, found, err)

@@ -111,8 +111,8 @@ func TestAbsences(t *testing.T) {
 			t.Fatal(found, err)
 		}
 		for _, a := range []models.Absence{
-			{Since: at(5), Seen: []models.MessageID{f.NewMessageID(), f.NewMessageID()}, Back: at(8)},
-			{Since: at(9)},
+			{Since: at(5), Had: models.Had{Heard: at(4), Seen: []models.MessageID{f.NewMessageID(), f.NewMessageID()}}, Back: at(8)},
+			{Since: at(9), Had: models.Had{Heard: at(10)}},
 		} {
 			must(t, f.SaveAbsence(ctx, user, a))
 			if got, found, err := f.Absence(ctx, user); err != nil || !found || !reflect.DeepEqual(got, a) {

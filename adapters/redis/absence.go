@@ -17,27 +17,31 @@ const (
 	absenceFor = 30 * 24 * time.Hour
 )
 
-// A note is a hash: since and back in Unix microseconds, which a Lua number
+// A note is a hash: since, heard and back in Unix microseconds, which a Lua number
 // holds exactly, seen as JSON, and by, the socket it was made for; who waits for it
 // is told on a channel of the same name. One script
 // each, so that two pods that note at once cannot mix their notes. What is no
 // number, or a time yet to come, has not been noted by a pod and counts for
-// nothing.
+// nothing. Versions before have noted no heard.
 const (
-	awayScript = `local since,old=ARGV[1],tonumber(redis.call('HGET',KEYS[1],'since') or '')
-if old and old>tonumber(since) and old<=tonumber(ARGV[5]) then since=redis.call('HGET',KEYS[1],'since') end
-redis.call('DEL',KEYS[1])
-redis.call('HSET',KEYS[1],'since',since,'seen',ARGV[2],'by',ARGV[3])
-redis.call('PEXPIRE',KEYS[1],ARGV[4])
+	// A later departure that is noted stays: what that device had is more.
+	awayScript = `local old=tonumber(redis.call('HGET',KEYS[1],'since') or '')
+if not old or old<=tonumber(ARGV[1]) or old>tonumber(ARGV[6]) then
+  redis.call('DEL',KEYS[1])
+  redis.call('HSET',KEYS[1],'since',ARGV[1],'heard',ARGV[2],'seen',ARGV[3])
+end
+redis.call('HDEL',KEYS[1],'back')
+redis.call('HSET',KEYS[1],'by',ARGV[4])
+redis.call('PEXPIRE',KEYS[1],ARGV[5])
 redis.pcall('PUBLISH',KEYS[1],'')
 return 1`
 	// A return from before the user left belongs to an earlier absence: it may
 	// arrive late, and must not end this one.
 	backScript = `local old=tonumber(redis.call('HGET',KEYS[1],'since') or '')
-if old and old>tonumber(ARGV[3]) and old<=tonumber(ARGV[5]) then return 0 end
+if old and old>tonumber(ARGV[4]) and old<=tonumber(ARGV[6]) then return 0 end
 redis.call('DEL',KEYS[1])
-redis.call('HSET',KEYS[1],'since',ARGV[1],'seen',ARGV[2],'back',ARGV[3])
-redis.call('PEXPIRE',KEYS[1],ARGV[4])
+redis.call('HSET',KEYS[1],'since',ARGV[1],'heard',ARGV[2],'seen',ARGV[3],'back',ARGV[4])
+redis.call('PEXPIRE',KEYS[1],ARGV[5])
 return 1`
 	// No time at all deletes.
 	forgetScript = `if redis.call('HGET',KEYS[1],'by')==ARGV[1] then return redis.call('PEXPIRE',KEYS[1],ARGV[2]) end
@@ -55,7 +59,7 @@ func (p *Presence) MarkAway(ctx context.Context, user models.UserID, by models.S
 	}
 	return p.sound(ctx, "mark_away", func() error {
 		return p.trips.ride(ctx, absenceKey(user), func(pipe driver.Pipeliner) {
-			pipe.Eval(ctx, awayScript, []string{absenceKey(user)}, micros(absence.Since), string(seen), string(by), absenceFor.Milliseconds(), p.latest())
+			pipe.Eval(ctx, awayScript, []string{absenceKey(user)}, micros(absence.Since), micros(absence.HeardUpTo()), string(seen), string(by), absenceFor.Milliseconds(), p.latest())
 		})
 	}, typed{absenceKey(user), aHash})
 }
@@ -102,6 +106,9 @@ func (p *Presence) absenceOf(note map[string]string) (absence models.Absence, no
 		return time.UnixMicro(us).UTC()
 	}
 	absence.Since = number(note["since"])
+	if text, ok := note["heard"]; ok {
+		absence.Heard = number(text)
+	}
 	if text, ok := note["back"]; ok {
 		absence.Back = number(text)
 	}
@@ -131,7 +138,7 @@ func (p *Presence) MarkBack(ctx context.Context, user models.UserID, absence mod
 	}
 	return p.sound(ctx, "mark_back", func() error {
 		return p.trips.ride(ctx, absenceKey(user), func(pipe driver.Pipeliner) {
-			pipe.Eval(ctx, backScript, []string{absenceKey(user)}, micros(absence.Since), string(seen), micros(absence.Back), keep.Milliseconds(), p.latest())
+			pipe.Eval(ctx, backScript, []string{absenceKey(user)}, micros(absence.Since), micros(absence.HeardUpTo()), string(seen), micros(absence.Back), keep.Milliseconds(), p.latest())
 		})
 	}, typed{absenceKey(user), aHash})
 }

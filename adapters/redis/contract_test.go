@@ -172,12 +172,15 @@ func testAbsences(t *testing.T, a, b *pod) {
 	}
 	wantNone("nothing noted")
 	do(a.ForgetAway(ctx, u, "s", 0))
-	do(a.MarkAway(ctx, u, "s1", models.Absence{Since: t0, Seen: []models.MessageID{messageID(1), messageID(2)}}))
+	do(a.MarkAway(ctx, u, "s1", models.Absence{Since: t0, Had: models.Had{Seen: []models.MessageID{messageID(1), messageID(2)}}}))
 	want("away", t0, time.Time{}, messageID(1), messageID(2))
-	do(b.MarkAway(ctx, u, "s2", models.Absence{Since: t0.Add(-time.Microsecond), Seen: []models.MessageID{messageID(0)}}))
-	want("a later time stays", t0, time.Time{}, messageID(0))
-	do(b.MarkAway(ctx, u, "s3", models.Absence{Since: at(1), Seen: []models.MessageID{messageID(3)}}))
+	do(b.MarkAway(ctx, u, "s2", models.Absence{Since: t0.Add(-time.Microsecond), Had: models.Had{Seen: []models.MessageID{messageID(0)}}}))
+	want("a later departure stays, with what that device had", t0, time.Time{}, messageID(1), messageID(2))
+	do(b.MarkAway(ctx, u, "s3", models.Absence{Since: at(1), Had: models.Had{Heard: t0, Seen: []models.MessageID{messageID(3)}}}))
 	want("a later time counts", at(1), time.Time{}, messageID(3))
+	if absence, _, _ := a.Away(ctx, u); !absence.Heard.Equal(t0) {
+		t.Errorf("heard up to %v", absence.Heard)
+	}
 	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl < 29*24*time.Hour || ttl > absenceFor {
 		t.Errorf("the note ends in %v", ttl)
 	}
@@ -185,7 +188,7 @@ func testAbsences(t *testing.T, a, b *pod) {
 	want("made on behalf of another", at(1), time.Time{}, messageID(3))
 	do(b.MarkBack(ctx, u, models.Absence{Since: at(-9), Back: t0}, time.Hour))
 	want("a return from before is late", at(1), time.Time{}, messageID(3))
-	do(a.MarkBack(ctx, u, models.Absence{Since: at(1), Seen: []models.MessageID{messageID(3)}, Back: at(2)}, time.Hour))
+	do(a.MarkBack(ctx, u, models.Absence{Since: at(1), Had: models.Had{Seen: []models.MessageID{messageID(3)}}, Back: at(2)}, time.Hour))
 	want("back", at(1), at(2), messageID(3))
 	if ttl := a.client.PTTL(ctx, absenceKey(u)).Val(); ttl <= 0 || ttl > time.Hour {
 		t.Errorf("the note of one who is back ends in %v", ttl)

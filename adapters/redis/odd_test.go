@@ -28,7 +28,7 @@ func testOdd(t *testing.T, client driver.UniversalClient, a *pod) {
 	t.Run("notes", func(t *testing.T) {
 		now := time.Now().UTC().Truncate(time.Microsecond)
 		us := func(at time.Time) string { return strconv.FormatInt(at.UnixMicro(), 10) }
-		good := models.Absence{Since: now, Seen: []models.MessageID{messageID(1)}}
+		good := models.Absence{Since: now, Had: models.Had{Seen: []models.MessageID{messageID(1)}}}
 		for what, tc := range map[string]struct {
 			note []any
 			want models.Absence

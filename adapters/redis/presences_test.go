@@ -18,7 +18,7 @@ func testPresences(t *testing.T, client driver.UniversalClient, a, b *pod) {
 	a.mustAdd(t, "two", "p2")
 	b.mustAdd(t, "two", "p3")
 	for _, u := range []models.UserID{"two", "gone", "back"} {
-		if err := a.MarkAway(ctx, u, "p0", models.Absence{Since: since, Seen: []models.MessageID{messageID(1)}}); err != nil {
+		if err := a.MarkAway(ctx, u, "p0", models.Absence{Since: since, Had: models.Had{Seen: []models.MessageID{messageID(1)}}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -160,7 +160,9 @@ func (p *Presence) reapBatch(ctx context.Context, dead deadPod, pairs []string, 
 		var left int
 		verdicts[i], left, failures[i] = p.take(ctx, entries[i], known[i])
 		if verdicts[i] == tellIt && p.callbacks.OnReaped != nil {
-			p.callbacks.OnReaped(ctx, entries[i].departure(dead.seen, ReasonPodLost), left)
+			d := entries[i].departure(dead.seen, ReasonPodLost)
+			d.Pod = dead.id
+			p.callbacks.OnReaped(ctx, d, left)
 		}
 	})
 	told := 0

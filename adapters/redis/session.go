@@ -25,7 +25,8 @@ const (
 type note struct {
 	User    string   `json:"user"`
 	Over    bool     `json:"over,omitempty"`
-	Since   int64    `json:"since"`
+	Heard   int64    `json:"heard,omitempty"` // what versions before do not say
+	Since   int64    `json:"since"`           // when it came
 	Seen    []string `json:"seen,omitempty"`
 	Sent    []string `json:"sent,omitempty"`
 	Steps   []int64  `json:"steps,omitempty"`
@@ -38,7 +39,10 @@ func sessionKey(id models.SessionID) string { return sessionPrefix + string(id) 
 
 // KeepSession remembers the session for that long.
 func (p *Presence) KeepSession(ctx context.Context, id models.SessionID, s models.Session, keep time.Duration) error {
-	n := note{User: string(s.UserID), Over: s.Over, Since: s.Before.Since.UnixMicro(), Backlog: s.Backlog, Unread: s.Unread}
+	n := note{User: string(s.UserID), Over: s.Over, Since: s.Came.UnixMicro(), Backlog: s.Backlog, Unread: s.Unread}
+	if !s.Before.Heard.IsZero() {
+		n.Heard = s.Before.Heard.UnixMicro()
+	}
 	if !s.From.IsZero() {
 		n.From = s.From.UnixMicro()
 	}
@@ -94,7 +98,10 @@ func (p *Presence) TakeSession(ctx context.Context, id models.SessionID) (models
 	}
 	s := models.Session{
 		UserID: models.UserID(n.User), Over: n.Over, Backlog: n.Backlog, Unread: n.Unread,
-		Before: models.Absence{Since: time.UnixMicro(n.Since).UTC()},
+		Came: time.UnixMicro(n.Since).UTC(),
+	}
+	if n.Heard != 0 {
+		s.Before.Heard = time.UnixMicro(n.Heard).UTC()
 	}
 	if n.From != 0 {
 		s.From = time.UnixMicro(n.From).UTC()

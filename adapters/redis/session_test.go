@@ -20,10 +20,10 @@ func TestSessions(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_901_000, time.UTC)
 	whole := models.Session{
 		UserID: "u", Over: true, Backlog: 1, Unread: 2, From: at.Add(time.Second),
-		Before: models.Absence{Since: at, Seen: []models.MessageID{messageID(0)}},
-		Sent:   []models.Delivery{{ID: messageID(1), At: at.Add(-time.Hour)}, {ID: messageID(2), At: at}, {ID: messageID(3), At: at.Add(time.Microsecond)}},
+		Came: at, Before: models.Had{Heard: at.Add(-time.Minute), Seen: []models.MessageID{messageID(0)}},
+		Sent: []models.Delivery{{ID: messageID(1), At: at.Add(-time.Hour)}, {ID: messageID(2), At: at}, {ID: messageID(3), At: at.Add(time.Microsecond)}},
 	}
-	for _, s := range []models.Session{whole, {UserID: "w", Before: models.Absence{Since: at}}} {
+	for _, s := range []models.Session{whole, {UserID: "w", Came: at, Before: models.Had{Heard: at}}} {
 		if err := a.KeepSession(ctx, "id", s, time.Minute); err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func (p *pod) awaitSession(ctx context.Context, id models.SessionID) <-chan awai
 
 func (p *pod) mustKeep(t *testing.T, id models.SessionID, user models.UserID) {
 	t.Helper()
-	s := models.Session{UserID: user, Before: models.Absence{Since: time.Now().Add(-time.Minute)}}
+	s := models.Session{UserID: user, Came: time.Now().Add(-time.Minute)}
 	if err := p.KeepSession(context.Background(), id, s, time.Minute); err != nil {
 		t.Fatal(err)
 	}

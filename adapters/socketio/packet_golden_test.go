@@ -49,7 +49,7 @@ func TestPacketsAreSpelledAsByNode(t *testing.T) {
 			{Key: "b", Value: []byte("x")}, {Key: "z", Value: 1},
 		}}},
 		"binaryAck": {Type: TypeAck, Nsp: "/", Data: []any{[]byte{}}, ID: id(5)},
-		"offset":    {Type: TypeEvent, Nsp: "/", Data: []any{"parley:offset", "0123456789abcdef01234567"}},
+		"offset":    {Type: TypeEvent, Nsp: "/", Data: []any{"parley:offset", "0123456789abcdef01234567.mjtf2s0k"}},
 		"date":      {Type: TypeEvent, Nsp: "/", Data: []any{"at", time.UnixMilli(1706933106789)}},
 	}
 	g := loadGolden(t)

@@ -82,7 +82,10 @@ test('CONNECT, its answer, the event, DISCONNECT', async () => {
   const event = decode(await w.next((f) => decode(f).type === 2));
   assert.deepEqual(Object.keys(event), ['type', 'data', 'nsp']);
   assert.deepEqual([event.data.length, event.data[0], event.data[1]._id, event.nsp], [2, 'new_message', m._id, '/']);
-  if (!onNode) assert.deepEqual(decode(await w.next()), { type: 2, data: ['parley:offset', m._id], nsp: '/' });
+  if (!onNode) {
+    const { data: [name, offset], ...rest } = decode(await w.next());
+    assert.deepEqual([name, offset.split('.')[0], rest], ['parley:offset', m._id, { type: 2, nsp: '/' }]);
+  }
   await answers(w);
   w.send(encode({ type: 1, nsp: '/' }), encode({ type: 0, nsp: '/foo' }));
   assert.deepEqual(decode(await w.next()), { type: 4, nsp: '/foo', data: { message: 'Invalid namespace' } });

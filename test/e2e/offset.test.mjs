@@ -27,8 +27,9 @@ async function pair() {
 const messageOf = (m) => `42["new_message",${JSON.stringify({ _id: m._id, chatId: m.chatId, senderId: m.senderId, content: m.textMessage, createdAt: m.createdAt })}]`;
 const offsetOf = (m) => `42["parley:offset","${m._id}"]`;
 
-// Frames of a client that is told nothing but messages and offsets.
-const talk = (frames) => frames.filter((f) => !f.startsWith('42["user_'));
+// Frames of a client that is told nothing but messages and offsets; of those the message's id alone.
+const talk = (frames) => frames.filter((f) => !f.startsWith('42["user_'))
+  .map((f) => f.replace(/^(42\["parley:offset","[0-9a-f]{24})\.[0-9a-z]{8}"\]$/, '$1"]'));
 
 async function joined(pod, user, { EIO = 4, auth = {} } = {}) {
   const s = await rawSocket(pod, { EIO, query: EIO === 3 ? `&token=${token(user)}` : '' });

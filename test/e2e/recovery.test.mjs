@@ -53,7 +53,11 @@ test('a new_message is one argument; its id follows as the offset, and nothing w
   const mark = await w.settle(w.pods[0], alice, chatId, phone, bare);
   await waitFor(() => phone.offsets.length === 2, 5_000, 'two offsets');
   for (const c of [phone, bare]) assert.deepEqual(c.calls.map((args) => args.length), [1, 1]);
-  assert.deepEqual(phone.offsets, [sent._id, mark._id]);
+  assert.deepEqual(phone.offsets.map((o) => o.split('.')[0]), [sent._id, mark._id]);
+  for (const o of phone.offsets) { // and up to when its pod had heard all
+    const behind = Date.parse(mark.createdAt) - parseInt(o.split('.')[1], 36);
+    assert.ok(behind > -2_000 && behind < 20_000, o);
+  }
   assert.deepEqual(bare.offsets, []);
   assert.equal(typeof phone.socket._pid, 'string');
   assert.equal(bare.socket._pid, undefined);

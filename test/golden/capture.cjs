@@ -68,7 +68,7 @@ const packets = {
   binary: { type: 2, data: ["bin", Buffer.from([1, 2]), { b: Buffer.from("x"), z: 1 }], nsp: "/" },
   binaryAck: { id: 5, type: 3, data: [Buffer.alloc(0)], nsp: "/" },
   date: { type: 2, data: ["at", new Date("2024-02-03T04:05:06.789Z")], nsp: "/" },
-  offset: { type: 2, data: ["parley:offset", "0123456789abcdef01234567"], nsp: "/" },
+  offset: { type: 2, data: ["parley:offset", "0123456789abcdef01234567.mjtf2s0k"], nsp: "/" },
 };
 for (const [name, packet] of Object.entries(packets))
   out.packets[name] = { text: new parser.Encoder().encode(packet).map((p) => typeof p === "string" ? p : { hex: p.toString("hex") }), msgpack: new msgpackParser.Encoder().encode(packet)[0].toString("hex") };

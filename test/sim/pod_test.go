@@ -68,15 +68,16 @@ func (w *world) newPod(name string) (*pod, error) {
 	if err != nil {
 		return nil, err
 	}
+	marks := rooms.NewMarks(name, time.Now, pingInterval+pingTimeout, presenceTTL+recovery)
 	p.hub, err = hub.New(hub.Options{
 		PingInterval: pingInterval, PingTimeout: pingTimeout, Recovery: true,
+		Marks:  marks,
 		Bus:    p.bus(w.adapter, logger),
 		Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDs(func() {}), Logger: logger, Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
 	}
-	marks := rooms.NewMarks(name, time.Now, pingInterval+pingTimeout, presenceTTL+recovery)
 	p.rooms = rooms.New(rooms.Options{
 		Chats: store, Moves: store, Messages: store, Requests: store, Absences: store, IDs: store,
 		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Board: p.presence, Marks: marks, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},

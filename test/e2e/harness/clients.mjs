@@ -18,7 +18,7 @@ export class Client {
   constructor(url, { lib = 'sioc48', auth, transports = ['websocket'], ...options } = {}) {
     this.messages = []; // payloads of new_message, in order
     this.calls = []; // the full argument lists of new_message
-    this.offsets = []; // what recovery goes by: the ids that follow new_message
+    this.offsets = []; // what recovery goes by: what follows new_message
     this.events = []; // [name, ...args] of everything else
     this.errors = []; // connect_error
     this.connects = 0;
