@@ -227,16 +227,35 @@ func MessageIDs(odd func()) func(event string, args []any) (models.MessageID, bo
 }
 
 func messageIDIn(args []any) (models.MessageID, bool) {
+	text, _ := fieldOf(args, "_id").(string)
+	return models.ParseMessageID(text)
+}
+
+// fieldOf is a field of the first of an event's args; nil where it has none.
+func fieldOf(args []any, key string) (v any) {
 	if len(args) == 0 {
-		return "", false
+		return nil
 	}
-	var id any
 	switch payload := args[0].(type) {
 	case map[string]any:
-		id = payload["_id"]
+		return payload[key]
 	case interface{ Get(key string) (any, bool) }: // whose keys keep their order
-		id, _ = payload.Get("_id")
+		v, _ = payload.Get(key)
 	}
-	text, _ := id.(string)
-	return models.ParseMessageID(text)
+	return v
+}
+
+// MadeAt is when the message of a new_message was made; zero where that is not
+// said, or not so that a Date could be read of it.
+func MadeAt(args []any) time.Time {
+	switch at := fieldOf(args, "createdAt").(type) {
+	case time.Time:
+		return at
+	case string:
+		t, err := time.Parse(time.RFC3339, at)
+		if err == nil {
+			return t
+		}
+	}
+	return time.Time{}
 }

@@ -129,3 +129,22 @@ func TestAnswersAreSpelledAsNodeSpellsThem(t *testing.T) {
 		t.Errorf("%d %v %s\nwant %s", rec.Code, rec.Header(), rec.Body, want)
 	}
 }
+
+func TestMadeAt(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+	_, ours := EncodeEvent(models.NewMessage{Message: models.Message{CreatedAt: at}})
+	var object map[string]any
+	if text, err := json.Marshal(ours); err != nil || json.Unmarshal(text, &object) != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]any{"ours": {object}, "a Date": {map[string]any{"createdAt": at}}, "a text": {map[string]any{"createdAt": "2026-01-02T03:04:05.678Z"}}} {
+		if got := MadeAt(args); !got.Equal(at) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	for name, args := range map[string][]any{"nothing": nil, "no object": {"x"}, "no time": {map[string]any{}}, "a number": {map[string]any{"createdAt": 1.0}}, "another text": {map[string]any{"createdAt": "soon"}}} {
+		if got := MadeAt(args); !got.IsZero() {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -64,6 +64,9 @@ type Audience struct {
 	Sockets       []SocketID
 	ExceptUsers   []UserID
 	ExceptSockets []SocketID
+	// Only, where it is not nil, are those of this pod's users who are told; what the
+	// other pods' are told does not depend on it.
+	Only []UserID
 }
 
 // Notice is an event and who is told it.

@@ -183,3 +183,19 @@ func TestAMoveThatCannotBeNotedIsNotMade(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// While this pod cannot know of removals, who is told here is who takes part by
+// now; nobody is asked for that otherwise.
+func TestWhoIsToldWhereRemovalsMayHaveGoneUnheard(t *testing.T) {
+	w := newWorld(t)
+	chat := w.chat("ann", "bob")
+	w.send("ann", chat, "for certain")
+	w.unsure = true
+	w.change(chat, w.now(), func([]models.UserID) []models.UserID { return []models.UserID{"ann", "cem"} })
+	w.send("ann", chat, "as far as is known")
+	for i, want := range [][]models.UserID{nil, {"ann", "cem"}} {
+		if got := w.emitted[i].to.Only; !slices.Equal(got, want) {
+			t.Errorf("%d: only %v, want %v", i, got, want)
+		}
+	}
+}

@@ -161,6 +161,9 @@ type Hub interface {
 	CaughtUp(ctx context.Context) error
 	// Pods counts the pods that listen, this one included, Node's too.
 	Pods(ctx context.Context) (int, error)
+	// Sure says whether this pod knows who is in which chat's room: no join and no
+	// leave can have gone unheard that is not made good yet.
+	Sure() bool
 	// EmitLocal tells this pod's sockets alone.
 	EmitLocal(to models.Audience, event models.Event)
 	// Join and Leave put the audience's sockets into, or out of, the chat's room

@@ -164,6 +164,17 @@ func (s *Service) compose(d models.Draft, urls []string, at time.Time) []models.
 	return messages
 }
 
+// allowed says who takes part in the chat by now, where its room may not know of a
+// removal that was answered; those who did when it was looked up, if it cannot be again.
+func (s *Service) allowed(ctx context.Context, id models.ChatID, did []models.UserID) []models.UserID {
+	chat, found, err := s.Chats.Chat(ctx, id)
+	if err != nil || !found {
+		s.Logger.Warn("who is in a chat is not known for certain", "chat", id, "error", err)
+		return did
+	}
+	return chat.Participants
+}
+
 // handOver bounds how long an answer waits for the other pods' sake. It ends at
 // once where they cannot be reached; this is for a Redis that is only slow.
 const handOver = time.Second
@@ -174,7 +185,11 @@ const handOver = time.Second
 // another pod, once answered, must not overtake them there.
 func (s *Service) publish(ctx context.Context, messages []models.Message, participants []models.UserID) {
 	for _, m := range messages {
-		s.Hub.Emit(models.Audience{Chats: []models.ChatID{m.ChatID}}, models.NewMessage{Message: m})
+		to := models.Audience{Chats: []models.ChatID{m.ChatID}}
+		if !s.Hub.Sure() {
+			to.Only = s.allowed(ctx, m.ChatID, participants)
+		}
+		s.Hub.Emit(to, models.NewMessage{Message: m})
 		s.receipt(receipt{messages: []sent{sentOf(m)}, participants: participants})
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOver)

@@ -32,6 +32,7 @@ type world struct {
 	chats      map[models.ChatID]models.Chat
 	messages   []models.Message
 	moves      []models.Move
+	unsure     bool // whether joins and leaves may have gone unheard
 	requests   map[string]models.Request
 	saved      map[models.UserID]models.Absence
 	noted      map[models.UserID]note
@@ -733,6 +734,12 @@ func (h hub) Emit(to models.Audience, e models.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.emitted = append(h.emitted, emission{to, e})
+}
+
+func (h hub) Sure() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !h.unsure
 }
 
 func (h hub) Handed(context.Context) error {

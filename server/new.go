@@ -133,8 +133,8 @@ func (s *Server) build(ctx context.Context) error {
 		HandshakeTimeout: s.tryTimeout(), LetInAtOnce: letInAtOnce, MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
 		Msgpack: cfg.Parser == ParserMsgpack, Recovery: cfg.RecoveryWindow > 0,
 		Bus: bus, Marks: marks, Encode: handlers.EncodeEvent,
-		MessageID: handlers.MessageIDs(func() { s.metrics.Dropped("odd_message_id") }),
-		Assets:    bundles, Logger: logger, Metrics: s.metrics, Now: time.Now,
+		MessageID: handlers.MessageIDs(func() { s.metrics.Dropped("odd_message_id") }), MadeAt: handlers.MadeAt,
+		Assets: bundles, Logger: logger, Metrics: s.metrics, Now: time.Now,
 	})
 	if err != nil {
 		return err

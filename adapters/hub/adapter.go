@@ -65,7 +65,7 @@ func wirePacket(p socketio.Packet) cluster.Packet {
 
 // Broadcast sends to this pod's sockets and the other pods.
 func (a adapter) Broadcast(p socketio.Packet, to socketio.Audience, flags socketio.Flags) {
-	a.s.send(p, to, flags.Volatile, func() {
+	a.s.send(p, to, flags.Volatile, nil, func() {
 		if !to.Local {
 			a.s.opts.Bus.Broadcast(wirePacket(p), wireOptions(to, flags))
 		}

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"parley/adapters/socketio"
+	"parley/models"
 )
 
 // longFlush is how many sockets take longer to write to than it takes to let
@@ -13,11 +14,12 @@ import (
 const longFlush = 16
 
 // send gives a packet to this pod's sockets of the audience, and calls relay, if
-// any, before they are written to.
+// any, before they are written to. Where only is not nil, it is for those users
+// alone.
 //
 // All queues are filled under one lock, so that everybody sees concurrent
 // broadcasts in one order; encoding and writing happen outside of it.
-func (s *Server) send(p socketio.Packet, to socketio.Audience, volatile bool, relay func()) {
+func (s *Server) send(p socketio.Packet, to socketio.Audience, volatile bool, only map[models.UserID]bool, relay func()) {
 	tell := func() {
 		if relay != nil {
 			relay()
@@ -47,6 +49,12 @@ func (s *Server) send(p socketio.Packet, to socketio.Audience, volatile bool, re
 		}
 	}
 	members := x.pick(to, (*room)[:0])
+	if msg.sent != nil && len(to.Rooms) == 1 {
+		members = x.rooms[to.Rooms[0]].concerns(members, func() time.Time { return s.madeAt(p) })
+	}
+	if only != nil {
+		members = slices.DeleteFunc(members, func(m *member) bool { return !only[m.user] })
+	}
 	if len(to.Rooms) == 0 {
 		members = slices.DeleteFunc(members, func(m *member) bool { return m.user == "" }) // nobody yet
 	}

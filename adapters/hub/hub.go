@@ -14,7 +14,7 @@ func (s *Server) Emit(who models.Audience, ev models.Event) {
 		return
 	}
 	p, volatile := s.event(ev)
-	s.send(p, to, volatile, func() {
+	s.send(p, to, volatile, onlyFor(who), func() {
 		s.opts.Bus.Broadcast(wirePacket(p), wireOptions(to, socketio.Flags{Volatile: volatile}))
 	})
 }
@@ -26,8 +26,12 @@ func (s *Server) EmitLocal(who models.Audience, ev models.Event) {
 		return
 	}
 	p, volatile := s.event(ev)
-	s.send(p, to, volatile, nil)
+	s.send(p, to, volatile, onlyFor(who), nil)
 }
+
+// Sure says whether no join and no leave can have gone unheard that is not made
+// good yet.
+func (s *Server) Sure() bool { return s.opts.Bus.Ready() == nil && !s.resumption.busy() }
 
 // Handed returns once what was emitted before is on its way to the other pods; an
 // error says that it follows when Redis is back.
@@ -100,6 +104,18 @@ func (s *Server) InRoom(socket models.SocketID, chat models.ChatID) bool {
 		return false
 	}
 	return m.seatIn(s.index.rooms[string(chat)]) >= 0
+}
+
+// onlyFor are those who are told; nil for all.
+func onlyFor(who models.Audience) map[models.UserID]bool {
+	if who.Only == nil {
+		return nil
+	}
+	only := make(map[models.UserID]bool, len(who.Only))
+	for _, u := range who.Only {
+		only[u] = true
+	}
+	return only
 }
 
 // audienceFor is an audience in rooms. There no rooms mean everybody, so an

@@ -12,7 +12,7 @@ import (
 type local struct{ s *Server }
 
 func (l *local) Broadcast(p cluster.Packet, opts cluster.Options) {
-	tell := func() { l.s.send(packetOf(p), audienceFrom(opts), opts.Flags.Volatile, nil) }
+	tell := func() { l.s.send(packetOf(p), audienceFrom(opts), opts.Flags.Volatile, nil, nil) }
 	if !l.s.detained.takes(tell) {
 		tell()
 	}
@@ -98,7 +98,7 @@ func (s *Server) joinLocal(to socketio.Audience, rooms []string) {
 			continue
 		}
 		for _, name := range rooms {
-			s.index.join(m, name, now)
+			s.index.letIn(m, name, now)
 		}
 	}
 }

@@ -112,6 +112,12 @@ func (s *Server) messageID(p socketio.Packet) models.MessageID {
 	return id
 }
 
+// madeAt is when the message of a new_message was made; zero where it is not said.
+func (s *Server) madeAt(p socketio.Packet) time.Time {
+	args, _ := p.Data.([]any)
+	return s.opts.MadeAt(args[min(1, len(args)):])
+}
+
 // sentAt is a new_message and when it was sent; of one of a backlog, when it was
 // made. What a client was not sent it has to be given again from then on.
 type sentAt struct {

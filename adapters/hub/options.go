@@ -53,6 +53,9 @@ type Options struct {
 	// MessageID recognises a new_message, also one that came from another pod;
 	// objects among args are of package js.
 	MessageID func(event string, args []any) (models.MessageID, bool)
+	// MadeAt says when the message of a new_message was made; zero where its args
+	// do not say.
+	MadeAt func(args []any) time.Time
 	// Assets serves what is asked for below Path by a file name; nil
 	// answers 404.
 	Assets http.Handler
@@ -140,6 +143,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Encode == nil {
 		return o, errors.New("hub: Options.Encode is missing")
+	}
+	if o.MadeAt == nil {
+		o.MadeAt = func([]any) time.Time { return time.Time{} }
 	}
 	if o.MessageID == nil {
 		o.MessageID = func(string, []any) (models.MessageID, bool) { return "", false }

@@ -194,7 +194,7 @@ func (s *Server) Retell(message models.Message, asOf time.Time, except []models.
 	}
 	var to []*member
 	for _, m := range r.members {
-		if m.since(r).After(asOf) || slices.Contains(except, m.user) {
+		if m.since(r).After(asOf) || r.joinedAfter(m, message.CreatedAt) || slices.Contains(except, m.user) {
 			continue
 		}
 		told, seated := m.seating.seated[string(message.ChatID)]

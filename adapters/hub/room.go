@@ -11,6 +11,28 @@ type room struct {
 	name    string
 	members []*member
 	recent  recent
+	// joined are those who were let in lately, with until when what was said is none
+	// of their business: it may come late.
+	joined map[*member]time.Time
+}
+
+// clocksApart is how far the pods' clocks may be apart: what is said right after
+// somebody was let in must reach them. That takes the chat's change longer from the
+// request to the room.
+const clocksApart = 3 * time.Millisecond
+
+// concerns leaves out who was let in after the message was made; it needs index.mu.
+func (r *room) concerns(members []*member, made func() time.Time) []*member {
+	if r == nil || len(r.joined) == 0 {
+		return members
+	}
+	at := made()
+	return slices.DeleteFunc(members, func(m *member) bool { return r.joinedAfter(m, at) })
+}
+
+func (r *room) joinedAfter(m *member, made time.Time) bool {
+	since, lately := r.joined[m]
+	return lately && !made.IsZero() && made.Before(since)
 }
 
 // seat is a member's place in a room.
@@ -82,6 +104,20 @@ func (x *index) join(m *member, name string, now time.Time) {
 	r.members = append(r.members, m)
 }
 
+// letIn is join for one whom somebody adds: what was said before is not for it.
+func (x *index) letIn(m *member, name string, now time.Time) {
+	was := m.seatIn(x.rooms[name]) >= 0
+	x.join(m, name, now)
+	if was {
+		return
+	}
+	r := x.rooms[name]
+	if r.joined == nil {
+		r.joined = map[*member]time.Time{}
+	}
+	r.joined[m] = now.Add(-clocksApart)
+}
+
 func (x *index) leave(m *member, name string) {
 	m.seating.leaves(name, m.gate != nil && m.user != "")
 	if i := m.seatIn(x.rooms[name]); i >= 0 {
@@ -98,6 +134,7 @@ func (x *index) leave(m *member, name string) {
 // vacate gives the place to the last in the row.
 func (x *index) vacate(s seat) {
 	r, last := s.room, len(s.room.members)-1
+	delete(r.joined, r.members[s.at])
 	moved := r.members[last]
 	r.members[s.at], r.members[last] = moved, nil
 	r.members = r.members[:last]

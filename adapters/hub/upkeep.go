@@ -1,6 +1,9 @@
 package hub
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // upkeep does, again and again, what is due by the clock.
 func (s *Server) upkeep() {
@@ -48,5 +51,6 @@ func (s *Server) pruneRecent(now time.Time) {
 	defer s.index.mu.Unlock()
 	for _, r := range s.index.rooms {
 		r.recent.expire(horizon)
+		maps.DeleteFunc(r.joined, func(_ *member, at time.Time) bool { return at.Before(horizon) })
 	}
 }

@@ -78,7 +78,7 @@ func turnOut(socket *socketio.Socket, reason string) error {
 
 var (
 	// errCondemned: the socket was let in, and has to go all the same.
-	errCondemned = errors.New("the backlog could not be encoded")
+	errCondemned = errors.New("it cannot be told what it missed")
 	errOutlived  = errors.New("the token has expired at the door")
 	// errCatchingUp: what was missed of the other pods is still being told.
 	errCatchingUp = errors.New("what they said is being caught up with")
@@ -172,6 +172,10 @@ func (s *Server) try(ctx context.Context, d *Door) error {
 	welcome.later = d.later
 	if !s.letIn(d.m, welcome) {
 		return models.Internal(errCondemned)
+	}
+	if !s.Sure() {
+		// It may have been told to leave a room of its backlog, and comes back.
+		return models.Unavailable("the other pods", errCondemned)
 	}
 	return nil
 }

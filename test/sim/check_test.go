@@ -11,6 +11,10 @@ import (
 // unknowable is a repetition that nobody could have known to be one.
 const unknowable = "unknowable"
 
+// passed is what a user missed before they were removed and came back out of the
+// chat: neither then nor when they are added again is it sent.
+const passed = "missed, and back while out"
+
 // fault is one guarantee that did not hold.
 type fault struct {
 	what string // lost, twice, again, leaked, order, failed, what announced finds, ghost, or unknowable
@@ -99,8 +103,11 @@ func (w *world) check() (faults []fault) {
 		for _, s := range all {
 			if _, got := had[u][s.message.ID]; !got && w.due(u, s) {
 				what := "lost"
-				if w.underWay(u, s) {
+				switch {
+				case w.underWay(u, s):
 					what = unknowable
+				case w.passedOver(u, s):
+					what = passed
 				}
 				add(what, "%s never got %q, stored at %s", u, s.message.Text, s.message.CreatedAt.Format("05.000"))
 			}
@@ -154,6 +161,23 @@ func (w *world) due(u models.UserID, s sent) bool {
 		}
 	}
 	return true
+}
+
+// passedOver says whether the user, when they first came back after it was said,
+// was not in the chat any more.
+func (w *world) passedOver(u models.UserID, s sent) bool {
+	first := time.Time{}
+	for _, p := range w.all {
+		for _, at := range p.came {
+			if p.user == u && at.After(s.message.CreatedAt) && (first.IsZero() || at.Before(first)) {
+				first = at
+			}
+		}
+	}
+	return !first.IsZero() && slices.ContainsFunc(w.members, func(m membership) bool {
+		return m.user == u && m.chat == s.message.ChatID && !m.added && s.message.CreatedAt.Before(m.asked) &&
+			!first.Before(m.asked) && first.Before(w.next(m).did)
+	})
 }
 
 // deaf says whether pods did not hear each other all the time from when a message

@@ -35,6 +35,7 @@ type page struct {
 	connected   bool
 	conns       int
 	ended       map[int]time.Time // when each connection broke, where nobody can know what came through it
+	came        []time.Time       // when it was let in
 	got         []receipt
 	told        []announcement
 	stays       []stay
@@ -200,6 +201,7 @@ func (p *page) heard(text string, conn int) (answer string, err error) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		p.connected = true
+		p.came = append(p.came, time.Now())
 		p.begins()
 		p.pid = hello.PID
 		return "", nil

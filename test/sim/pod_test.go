@@ -73,7 +73,7 @@ func (w *world) newPod(name string) (*pod, error) {
 		PingInterval: pingInterval, PingTimeout: pingTimeout, Recovery: true,
 		Marks:  marks,
 		Bus:    p.bus(w.adapter, logger),
-		Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDs(func() {}), Logger: logger, Now: time.Now,
+		Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDs(func() {}), MadeAt: handlers.MadeAt, Logger: logger, Now: time.Now,
 	})
 	if err != nil {
 		return nil, err
