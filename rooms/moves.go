@@ -61,7 +61,7 @@ func (m moves) took(user models.UserID, message models.Message) bool {
 	}
 	in := !known[0].Added
 	for _, move := range known {
-		if move.Added && !message.CreatedAt.Before(move.At) || !move.Added && message.CreatedAt.After(move.At) {
+		if message.CreatedAt.After(move.At) { // nothing that follows the answer is of the same millisecond
 			in = move.Added
 		}
 	}
