@@ -188,3 +188,23 @@ func TestRestoredWithoutHavingBeenGoneIsToldToNobody(t *testing.T) {
 	w.announce()
 	wantTold(t, w, "restored", "bob on")
 }
+
+// What counted beside it at its first try is told of as gone before it is let in.
+func TestWhoIsLetInAfterTheLastWasToldOfIsAnnounced(t *testing.T) {
+	w := newWorld(t)
+	w.chat("ann", "bob")
+	w.connect("bob", "ghost")
+	delete(w.svc.welcomes, "ghost") // it is another pod's
+	d := &door{id: "b1"}
+	w.failing("chatsOf", errAway)
+	if _, err := w.svc.Connect(context.Background(), "bob", d); err == nil {
+		t.Fatal("let in without chats")
+	}
+	w.failing("chatsOf", nil)
+	w.disconnect("bob", "ghost")
+	if _, err := w.svc.Connect(context.Background(), "bob", d); err != nil {
+		t.Fatal(err)
+	}
+	w.announce()
+	wantTold(t, w, "let in", "bob on", "bob off", "bob on")
+}

@@ -56,7 +56,8 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	if !arrival.Left.IsZero() {
 		here.left = arrival.Left
 	}
-	comes := here.others == 0 && here.left.IsZero() // and was known to be gone
+	// Whoever was there at an earlier try may have been told of as gone since.
+	comes := arrival.Others == 0 && here.left.IsZero()
 	if arrival, err = s.withoutOwed(ctx, user, socket, arrival); err != nil {
 		return nil, err
 	}
