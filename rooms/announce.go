@@ -66,7 +66,16 @@ func (s *Service) gone(ctx context.Context, user models.UserID, left time.Time) 
 		s.Metrics.Dropped("offline_announcement")
 		return
 	}
-	s.tellOffline(gone, chats)
+	s.tellOffline(ctx, gone, chats)
+}
+
+// Forgotten is for when Redis has lost what it knew, at that time at the latest,
+// and the pods that live have put back what they have. Who was there and is not
+// now has left: nobody else may be left who knows. After an error it is called again.
+func (s *Service) Forgotten(ctx context.Context, at time.Time) error {
+	return s.Absences.TakenForOnline(ctx, func(users []models.UserID) error {
+		return s.Presence.NoteMissing(ctx, users, at)
+	})
 }
 
 // Untold is for users who have left and have not come back in time. After an
@@ -81,7 +90,7 @@ func (s *Service) Untold(ctx context.Context, untold []models.Untold) error {
 	if err != nil {
 		return err
 	}
-	s.tellOffline(taken, chats)
+	s.tellOffline(ctx, taken, chats)
 	return nil
 }
 
@@ -99,11 +108,11 @@ func (s *Service) askedFor(ctx context.Context, users []models.UserID) error {
 		s.Metrics.Dropped("offline_announcement")
 		return nil
 	}
-	s.tellOffline(taken, chats)
+	s.tellOffline(ctx, taken, chats)
 	return nil
 }
 
-func (s *Service) tellOffline(gone []models.Untold, chats map[models.UserID][]models.ChatID) {
+func (s *Service) tellOffline(ctx context.Context, gone []models.Untold, chats map[models.UserID][]models.ChatID) {
 	var notices []models.Notice
 	for _, g := range gone {
 		if ids := chats[g.UserID]; len(ids) > 0 {
@@ -113,6 +122,12 @@ func (s *Service) tellOffline(gone []models.Untold, chats map[models.UserID][]mo
 		}
 	}
 	s.Hub.EmitEach(notices)
+	if err := s.Absences.ToldOffline(ctx, gone); err != nil {
+		// Should Redis lose what it knows before they come and go again, they are told
+		// of once more.
+		s.Logger.Warn("not saved that they were told of", "users", len(gone), "error", err)
+		s.Metrics.Dropped("told_not_saved")
+	}
 }
 
 func usersOf(untold []models.Untold) []models.UserID {

@@ -208,3 +208,28 @@ func TestWhoIsLetInAfterTheLastWasToldOfIsAnnounced(t *testing.T) {
 	w.announce()
 	wantTold(t, w, "let in", "bob on", "bob off", "bob on")
 }
+
+// Redis has lost all, and the pod that had bob died with it.
+func TestWhoIsForgottenIsToldOfOnce(t *testing.T) {
+	w := newWorld(t)
+	w.chat("ann", "bob", "eve")
+	w.connect("bob", "b1")
+	w.connect("eve", "e1")
+	w.advance(time.Minute)
+	w.sockets["bob"] = nil
+	for range 2 {
+		if err := w.svc.Forgotten(context.Background(), w.now()); err != nil {
+			t.Fatal(err)
+		}
+		w.due()
+		w.advance(time.Minute)
+	}
+	wantTold(t, w, "forgotten", "bob on", "eve on", "bob off")
+	w.connect("bob", "b2")
+	w.sockets["bob"] = nil
+	w.failing("online", errAway)
+	w.failing("takenForOnline", errAway)
+	if err := w.svc.Forgotten(context.Background(), w.now()); err == nil {
+		t.Error("no error")
+	}
+}

@@ -72,6 +72,12 @@ type Absences interface {
 	Absence(ctx context.Context, user models.UserID) (absence models.Absence, found bool, err error)
 	// LastSeen says of those of the users who have ever left when that was last.
 	LastSeen(ctx context.Context, users []models.UserID) (map[models.UserID]time.Time, error)
+	// TakenForOnline calls fn with all users whose return was saved last, or of whose
+	// leaving others were not told, some at a time.
+	TakenForOnline(ctx context.Context, fn func(users []models.UserID) error) error
+	// ToldOffline notes that others were told that these have left; of one who is
+	// back since then it notes nothing.
+	ToldOffline(ctx context.Context, gone []models.Untold) error
 	// Installed is when Parley first ran on this database: users it has never
 	// seen are sent what came after that, and nothing older.
 	Installed(ctx context.Context) (time.Time, error)
@@ -87,6 +93,9 @@ type Presence interface {
 	Remove(ctx context.Context, user models.UserID, socket models.SocketID, left time.Time) (removed bool, others int, err error)
 	// NoteLeft notes the same of a user whose last socket somebody else took out.
 	NoteLeft(ctx context.Context, user models.UserID, left time.Time) error
+	// NoteMissing notes the same of those of the users who are not there, and fails
+	// where more may have been lost since all were.
+	NoteMissing(ctx context.Context, users []models.UserID, left time.Time) error
 	// TakeUntold returns those of the users, who left and had not come back when
 	// it was due that others are told, that are still gone; the caller tells.
 	TakeUntold(ctx context.Context, untold []models.Untold) ([]models.Untold, error)

@@ -35,6 +35,7 @@ type world struct {
 	unsure     bool // whether joins and leaves may have gone unheard
 	requests   map[string]models.Request
 	saved      map[models.UserID]models.Absence
+	online     map[models.UserID]bool // as it is saved
 	noted      map[models.UserID]note
 	sockets    map[models.UserID][]models.SocketID
 	emitted    []emission
@@ -82,7 +83,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, clock: time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.UTC),
 		chats: map[models.ChatID]models.Chat{}, requests: map[string]models.Request{},
-		saved: map[models.UserID]models.Absence{}, noted: map[models.UserID]note{},
+		saved: map[models.UserID]models.Absence{}, online: map[models.UserID]bool{}, noted: map[models.UserID]note{},
 		sockets: map[models.UserID][]models.SocketID{}, fail: map[string]error{}, dropped: map[string]int{},
 		sessions: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
 		pods: 1, letIn: map[models.SocketID]time.Time{}, given: map[models.SocketID][]models.MessageID{}, marks: map[string]models.Mark{},
@@ -512,6 +513,9 @@ func (a absences) SaveAbsence(_ context.Context, u models.UserID, absence models
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.saved[u] = absence
+	if !absence.Back.IsZero() {
+		a.online[u] = true
+	}
 	return a.failure("saveAbsence")
 }
 
@@ -533,6 +537,24 @@ func (a absences) LastSeen(_ context.Context, users []models.UserID) (map[models
 		}
 	}
 	return seen, a.failure("lastSeen")
+}
+
+func (a absences) TakenForOnline(_ context.Context, fn func([]models.UserID) error) error {
+	a.mu.Lock()
+	users := slices.Sorted(maps.Keys(a.online))
+	a.mu.Unlock()
+	return errors.Join(fn(users), a.failure("takenForOnline"))
+}
+
+func (a absences) ToldOffline(_ context.Context, gone []models.Untold) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, g := range gone {
+		if !a.saved[g.UserID].Back.After(g.Left) {
+			delete(a.online, g.UserID)
+		}
+	}
+	return a.failure("toldOffline")
 }
 
 func (a absences) Installed(context.Context) (time.Time, error) {
@@ -579,6 +601,13 @@ func (p presence) NoteLeft(_ context.Context, u models.UserID, left time.Time) e
 		p.untold[u] = left
 	}
 	return p.failure("noteLeft")
+}
+
+func (p presence) NoteMissing(ctx context.Context, users []models.UserID, left time.Time) (err error) {
+	for _, u := range users {
+		err = errors.Join(err, p.NoteLeft(ctx, u, left))
+	}
+	return err
 }
 
 func (p presence) TakeUntold(_ context.Context, untold []models.Untold) (taken []models.Untold, err error) {

@@ -92,7 +92,8 @@ func (s *Server) build(ctx context.Context) error {
 		Client: client, PodID: cfg.PodID, TTL: cfg.PresenceTTL, Grace: cfg.PresenceGrace, Logger: logger, Metrics: s.metrics, Now: time.Now,
 		Callbacks: redis.Callbacks{
 			OnReaped: departed, OnLate: departed, OnRestored: restored,
-			OnUntold: func(ctx context.Context, untold []models.Untold) error { return s.rooms.Untold(ctx, untold) },
+			OnForgotten: func(ctx context.Context, at time.Time) error { return s.rooms.Forgotten(ctx, at) },
+			OnUntold:    func(ctx context.Context, untold []models.Untold) error { return s.rooms.Untold(ctx, untold) },
 		},
 	})
 	if err != nil {

@@ -21,9 +21,11 @@ const (
 	oddInstall = "odd_installation"
 )
 
-// SaveAbsence notes since when the user is away, in place of what was noted.
+// SaveAbsence notes since when the user is away, in place of what was noted. Whose
+// return it notes, others are told is there, and so is it noted here until they
+// are told otherwise.
 func (s *Store) SaveAbsence(ctx context.Context, user models.UserID, absence models.Absence) error {
-	own, err := s.absencesSaved.ask(ctx, absenceNote{user, s.absenceDoc(user, absence)})
+	own, err := s.absencesSaved.ask(ctx, absenceNote{user, s.absenceDoc(absence)})
 	if err != nil {
 		return err
 	}
@@ -33,11 +35,11 @@ func (s *Store) SaveAbsence(ctx context.Context, user models.UserID, absence mod
 // absenceNote is what is to be noted of a user.
 type absenceNote struct {
 	user models.UserID
-	doc  bson.D
+	doc  bson.D // the update
 }
 
-func (s *Store) absenceDoc(user models.UserID, absence models.Absence) bson.D {
-	doc := bson.D{{Key: "_id", Value: string(user)}, {Key: "since", Value: date(absence.Since)}, {Key: "heard", Value: date(absence.HeardUpTo())}}
+func (s *Store) absenceDoc(absence models.Absence) bson.D {
+	doc := bson.D{{Key: "since", Value: date(absence.Since)}, {Key: "heard", Value: date(absence.HeardUpTo())}}
 	seen := bson.A{}
 	for _, id := range absence.Seen {
 		oid, err := objectID(string(id))
@@ -48,10 +50,10 @@ func (s *Store) absenceDoc(user models.UserID, absence models.Absence) bson.D {
 		seen = append(seen, oid)
 	}
 	doc = append(doc, bson.E{Key: "seen", Value: seen})
-	if !absence.Back.IsZero() {
-		doc = append(doc, bson.E{Key: "back", Value: date(absence.Back)})
+	if absence.Back.IsZero() {
+		return bson.D{{Key: "$set", Value: doc}, {Key: "$unset", Value: bson.D{{Key: "back", Value: ""}}}}
 	}
-	return doc
+	return bson.D{{Key: "$set", Value: append(doc, bson.E{Key: "back", Value: date(absence.Back)}, bson.E{Key: online, Value: true})}}
 }
 
 // saveAbsences saves each, or says of each why not. Of several of one user the
@@ -63,13 +65,13 @@ func (s *Store) saveAbsences(ctx context.Context, notes []absenceNote) ([]error,
 	}
 	errs := make([]error, len(notes))
 	err := s.do(ctx, "save_absence", func(ctx context.Context) error {
-		err := s.replaceAbsences(ctx, notes, slices.Sorted(maps.Values(last))...)
+		err := s.writeAbsences(ctx, notes, slices.Sorted(maps.Values(last))...)
 		if len(last) == 1 || !refused(err) {
 			return err
 		}
 		// Not every server does the rest where it refuses one: each by itself.
 		for _, i := range last {
-			if errs[i] = classify(s.replaceAbsences(ctx, notes, i)); ctx.Err() != nil {
+			if errs[i] = classify(s.writeAbsences(ctx, notes, i)); ctx.Err() != nil {
 				return errs[i]
 			}
 		}
@@ -81,11 +83,11 @@ func (s *Store) saveAbsences(ctx context.Context, notes []absenceNote) ([]error,
 	return errs, err
 }
 
-// replaceAbsences notes some of them in one round trip.
-func (s *Store) replaceAbsences(ctx context.Context, notes []absenceNote, which ...int) error {
+// writeAbsences notes some of them in one round trip.
+func (s *Store) writeAbsences(ctx context.Context, notes []absenceNote, which ...int) error {
 	writes := make([]mongo.WriteModel, len(which))
 	for i, n := range which {
-		writes[i] = mongo.NewReplaceOneModel().SetFilter(byID(string(notes[n].user))).SetReplacement(notes[n].doc).SetUpsert(true)
+		writes[i] = mongo.NewUpdateOneModel().SetFilter(byID(string(notes[n].user))).SetUpdate(notes[n].doc).SetUpsert(true)
 	}
 	_, err := s.absences.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false))
 	if isDuplicate(err) && len(which) == 1 {

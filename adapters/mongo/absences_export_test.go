@@ -11,7 +11,7 @@ import (
 type Note = absenceNote
 
 func NoteOf(s *Store, user models.UserID, since time.Time) Note {
-	return absenceNote{user, s.absenceDoc(user, models.Absence{Since: since})}
+	return absenceNote{user, s.absenceDoc(models.Absence{Since: since})}
 }
 
 func SaveAbsences(ctx context.Context, s *Store, notes []Note) ([]error, error) {

@@ -3,6 +3,7 @@ package mongo_test
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -210,5 +211,46 @@ func TestIDsGrow(t *testing.T) {
 	wg.Wait()
 	if len(seen) != 4*each {
 		t.Errorf("%d ids", len(seen))
+	}
+}
+
+// Others take a user for online from their return on until they are told otherwise.
+func TestTakenForOnline(t *testing.T) {
+	f := open(t, nil)
+	ctx := t.Context()
+	taken := func() (all []models.UserID) {
+		must(t, f.TakenForOnline(ctx, func(users []models.UserID) error {
+			all = append(all, users...)
+			return nil
+		}))
+		return all
+	}
+	must(t, f.SaveAbsence(ctx, "bob", models.Absence{Since: at(1)}))
+	if got := taken(); len(got) != 0 {
+		t.Errorf("one who never came: %v", got)
+	}
+	for _, u := range []models.UserID{"bob", "ann", hexUser} {
+		must(t, f.SaveAbsence(ctx, u, models.Absence{Since: at(1), Back: at(5)}))
+	}
+	must(t, f.SaveAbsence(ctx, "bob", models.Absence{Since: at(9)})) // nobody was told yet
+	if got := taken(); !slices.Equal(got, []models.UserID{hexUser, "ann", "bob"}) {
+		t.Errorf("three: %v", got)
+	}
+	// ann came back since she left at 3, and was told of as gone for good at 6.
+	must(t, f.ToldOffline(ctx, []models.Untold{{UserID: "bob", Left: at(9)}, {UserID: "ann", Left: at(3)}, {UserID: hexUser, Left: at(6)}, {UserID: "never", Left: at(6)}}))
+	if got := taken(); !slices.Equal(got, []models.UserID{"ann"}) {
+		t.Errorf("told of two: %v", got)
+	}
+	if got, found, err := f.Absence(ctx, "bob"); err != nil || !found || !got.Since.Equal(at(9)) {
+		t.Errorf("%+v, %v, %v", got, found, err)
+	}
+	must(t, f.ToldOffline(ctx, nil))
+	many := make([]models.UserID, 450)
+	for i := range many {
+		many[i] = models.UserID(fmt.Sprintf("many%03d", i))
+		must(t, f.SaveAbsence(ctx, many[i], models.Absence{Since: at(1), Back: at(2)}))
+	}
+	if got := taken(); !slices.Equal(got, append([]models.UserID{"ann"}, many...)) {
+		t.Errorf("%d of many: %v", len(got), got)
 	}
 }

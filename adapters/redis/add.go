@@ -91,6 +91,9 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 	keys := []typed{{socketsKey(p.pod), aHash}, {podsKey, aZSet}}
 	for _, e := range entries {
 		keys = append(keys, typed{userKey(e.user), aSet})
+		if left := p.leftKey(e.user); left != "" {
+			keys = append(keys, typed{left, aString})
+		}
 		if len(also) > 0 {
 			keys = append(keys, typed{absenceKey(e.user), aHash})
 		}
@@ -104,7 +107,11 @@ func (p *Presence) write(ctx context.Context, op string, entries []*entry, also 
 			{userKey(entries[0].user), func(pipe driver.Pipeliner) {
 				pipe.ZAddNX(ctx, podsKey, driver.Z{Score: float64(p.now().UnixMilli()), Member: p.pod})
 				for i, e := range entries {
-					commands[i] = pipe.Eval(ctx, addScript, []string{userKey(e.user)}, string(e.socket), maxBeside)
+					own := []string{userKey(e.user)}
+					if left := p.leftKey(e.user); left != "" {
+						own = append(own, left)
+					}
+					commands[i] = pipe.Eval(ctx, addScript, own, string(e.socket), maxBeside)
 				}
 			}},
 		}, also...)...)

@@ -29,13 +29,14 @@ func (p *Presence) Run(ctx context.Context) error {
 	p.mu.Unlock()
 	defer close(done)
 
-	// Four, because none may wait for another: a slow callback must not cost
+	// Five, because none may wait for another: a slow callback must not cost
 	// the lease, nor the work on one dead pod the repair of this one.
 	var wg sync.WaitGroup
 	wg.Go(func() { p.keepLease(ctx) })
 	wg.Go(func() { p.keepUp(ctx) })
 	wg.Go(func() { p.keepReaping(ctx) })
 	wg.Go(func() { p.keepTelling(ctx) })
+	wg.Go(func() { p.keepWhole(ctx) })
 	wg.Wait()
 	return nil
 }
@@ -128,10 +129,12 @@ func (p *Presence) refresh(ctx context.Context) (held bool, err error) {
 		pipe := p.client.Pipeline() // nobody else writes it
 		was := pipe.Get(ctx, leaseKey(p.pod))
 		pipe.Set(ctx, leaseKey(p.pod), now, lease)
+		whole := pipe.Exists(ctx, wholeKey)
 		if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, driver.Nil) {
 			return err
 		}
 		held = was.Err() == nil && was.Val() != stopgap
+		p.foundWhole(whole.Val() > 0, held)
 		return p.client.ZAdd(ctx, podsKey, driver.Z{Score: float64(now), Member: p.pod}).Err()
 	}, typed{podsKey, aZSet})
 	return held, err

@@ -55,11 +55,12 @@ const (
 	userSuffix = ":sockets"
 )
 
-// One key each, so that they run on any node of a cluster. Who comes is told who
+// One key each, or two of one slot, so that they run on any node of a cluster. Who comes is told who
 // was there in the same breath, unless they are many: of two that come at once,
-// one is the first.
+// one is the first. That others were told they were gone is over.
 const (
 	addScript = `local n=redis.call('SADD',KEYS[1],ARGV[1])
+if KEYS[2] and (tonumber(redis.call('GET',KEYS[2]) or '') or 0)<0 then redis.call('DEL',KEYS[2]) end
 local all=redis.call('SCARD',KEYS[1])
 if all==1 or all>tonumber(ARGV[2]) then return {n,all-1} end
 return {n,all-1,redis.call('SMEMBERS',KEYS[1])}`
@@ -78,6 +79,9 @@ type Callbacks struct {
 	// lost data or because this pod was taken for dead, and is in it again.
 	// others is how many more sockets the user has.
 	OnRestored func(ctx context.Context, user models.UserID, socket models.SocketID, others int)
+	// OnForgotten: Redis has lost what it knew, at that time at the latest, and all
+	// pods that live have put back what they have. After an error it is called again.
+	OnForgotten func(ctx context.Context, at time.Time) error
 	// OnUntold: these users have left, and were not back within the grace. Of those
 	// TakeUntold returns, others are to be told. After an error it is called again.
 	OnUntold func(ctx context.Context, untold []models.Untold) error
@@ -123,12 +127,15 @@ type Presence struct {
 	kicks  chan struct{} // the lease is to be looked at now
 	work   chan struct{} // upkeep has something to do
 	resync atomic.Bool   // … and it is a full audit
+	// forgotten: Redis has lost what it knew, and who is there is there again.
+	forgotten chan struct{}
 	// earlier is when a process that had this pod id before was last heard of.
 	// The lease loop writes it before it first wakes the upkeep, which then owns it.
 	earlier time.Time
 
 	mu      sync.Mutex
 	healthy time.Time // since when the lease has been held without a break; zero: it is not
+	lost    time.Time // when Redis was first found to have lost what it knew; zero: it has not
 	cancel  context.CancelFunc
 	done    chan struct{}
 	closed  bool
@@ -153,7 +160,7 @@ func NewPresence(o PresenceOptions) (*Presence, error) {
 	p := &Presence{
 		client: o.Client, pod: o.PodID, ttl: o.TTL, now: o.Now, callbacks: o.Callbacks,
 		sockets: newRegistry(), notices: newNotices(o.Client), trips: newTrips(o.Client), grace: o.Grace, dues: dues{sooner: make(chan struct{}, 1)}, overdue: make(chan struct{}, 1),
-		kicks: make(chan struct{}, 1), work: make(chan struct{}, 1),
+		kicks: make(chan struct{}, 1), work: make(chan struct{}, 1), forgotten: make(chan struct{}, 1),
 	}
 	_, p.clustered = o.Client.(*driver.ClusterClient)
 	p.logger, p.metrics = orQuiet(o.Logger, o.Metrics)

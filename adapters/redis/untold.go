@@ -19,26 +19,29 @@ const (
 	leftFor = time.Hour
 )
 
-// A string for each user who left lately holds when, in Unix ms: negative once
-// others were told. It is in one slot with the user's set, so that one script
-// decides whether they are gone; who comes meanwhile is in the set first. The
-// sorted set only says when to look.
+// A string for each user who left lately holds when, in Unix ms, or, negative, when
+// others were told, which whoever comes ends. It is in one slot with the user's set,
+// so that one script decides whether they are gone; who comes meanwhile is in the
+// set first. The sorted set only says when to look.
 const (
 	leaveScript = `local n=redis.call('SREM',KEYS[1],ARGV[1])
 local left=redis.call('SCARD',KEYS[1])
 if n==1 and left==0 then redis.call('SET',KEYS[2],ARGV[2],'PX',ARGV[3]) end
 return {n,left}`
-	// The same departure may be noted twice, by two who clean up after a pod.
+	// The same absence may be noted several times: by two who clean up after a pod, or
+	// for each device, where Redis had lost them. Who had left by the time others were
+	// told is gone as they know.
 	noteLeftScript = `if redis.call('SCARD',KEYS[1])>0 then return 0 end
-if tonumber(redis.call('GET',KEYS[2]) or '')==-tonumber(ARGV[1]) then return 0 end
+local old,left=tonumber(redis.call('GET',KEYS[2]) or '') or 0,tonumber(ARGV[1])
+if old>left or old<0 and left<=-old then return 0 end
 redis.call('SET',KEYS[2],ARGV[1],'PX',ARGV[2])
 return 1`
 	takeLeftScript = `local at=tonumber(redis.call('GET',KEYS[2]) or '') or 0
 if at<=0 or redis.call('SCARD',KEYS[1])>0 then return 0 end
-redis.call('SET',KEYS[2],string.format('-%.0f',at),'PX',ARGV[1])
+redis.call('SET',KEYS[2],'-'..ARGV[2],'PX',ARGV[1])
 return at`
 	tellScript = `if redis.call('SCARD',KEYS[1])>0 or redis.call('GET',KEYS[2])~=ARGV[1] then return 0 end
-redis.call('SET',KEYS[2],'-'..ARGV[1],'PX',ARGV[2])
+redis.call('SET',KEYS[2],'-'..ARGV[3],'PX',ARGV[2])
 return 1`
 )
 
@@ -147,7 +150,7 @@ func (p *Presence) TakeUntold(ctx context.Context, untold []models.Untold) ([]mo
 		entries = append(entries, &entry{user: u.UserID, left: u.Left})
 	}
 	answers, err := p.evalEach(ctx, "take_untold", entries, tellScript, func(e *entry) []any {
-		return []any{millis(e.left), leftFor.Milliseconds()}
+		return []any{millis(e.left), leftFor.Milliseconds(), millis(p.now())}
 	})
 	for i, n := range answers {
 		if n == 1 {
@@ -169,7 +172,7 @@ func (p *Presence) TakeLeft(ctx context.Context, users []models.UserID) ([]model
 		return nil, nil
 	}
 	answers, err := p.evalEach(ctx, "take_left", entries, takeLeftScript, func(*entry) []any {
-		return []any{leftFor.Milliseconds()}
+		return []any{leftFor.Milliseconds(), millis(p.now())}
 	})
 	var taken []models.Untold
 	for i, ms := range answers {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -24,6 +25,7 @@ type database struct {
 	moves     []models.Move
 	requests  map[string]models.Request
 	absences  map[models.UserID]models.Absence
+	online    map[models.UserID]bool
 	ids       int
 	installed time.Time
 }
@@ -31,7 +33,7 @@ type database struct {
 func newDatabase(seed uint64) *database {
 	return &database{
 		random: rand.New(rand.NewPCG(seed, 3)), chats: map[models.ChatID]models.Chat{},
-		requests: map[string]models.Request{}, absences: map[models.UserID]models.Absence{},
+		requests: map[string]models.Request{}, absences: map[models.UserID]models.Absence{}, online: map[models.UserID]bool{},
 		installed: time.Now(),
 	}
 }
@@ -257,7 +259,30 @@ func (v view) Forget(ctx context.Context, key string) error {
 }
 
 func (v view) SaveAbsence(ctx context.Context, u models.UserID, a models.Absence) error {
-	return v.do(ctx, func() { v.absences[u] = a })
+	return v.do(ctx, func() {
+		v.absences[u] = a
+		if !a.Back.IsZero() {
+			v.online[u] = true
+		}
+	})
+}
+
+func (v view) TakenForOnline(ctx context.Context, fn func([]models.UserID) error) error {
+	var users []models.UserID
+	if err := v.do(ctx, func() { users = slices.Sorted(maps.Keys(v.online)) }); err != nil {
+		return err
+	}
+	return fn(users)
+}
+
+func (v view) ToldOffline(ctx context.Context, gone []models.Untold) error {
+	return v.do(ctx, func() {
+		for _, g := range gone {
+			if !v.absences[g.UserID].Back.After(g.Left) {
+				delete(v.online, g.UserID)
+			}
+		}
+	})
 }
 
 func (v view) Absence(ctx context.Context, u models.UserID) (a models.Absence, found bool, err error) {

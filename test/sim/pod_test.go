@@ -62,7 +62,8 @@ func (w *world) newPod(name string) (*pod, error) {
 			OnRestored: func(ctx context.Context, u models.UserID, s models.SocketID, others int) {
 				p.rooms.Restored(ctx, u, s, others)
 			},
-			OnUntold: func(ctx context.Context, untold []models.Untold) error { return p.rooms.Untold(ctx, untold) },
+			OnForgotten: func(ctx context.Context, at time.Time) error { return p.rooms.Forgotten(ctx, at) },
+			OnUntold:    func(ctx context.Context, untold []models.Untold) error { return p.rooms.Untold(ctx, untold) },
 		},
 	})
 	if err != nil {
