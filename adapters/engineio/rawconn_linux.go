@@ -55,7 +55,7 @@ func (c *rawConn) read() (int, error) {
 
 func (r *reading) ready(fd uintptr) bool {
 	for {
-		n, err := syscall.Read(int(fd), r.from.room())
+		n, err := recv(int(fd), r.from.room())
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue

@@ -234,10 +234,14 @@ func TestCatchingUp(t *testing.T) {
 	w := g.openWire()
 	s := g.session()
 	var want []string
+	var frames []*Frame // made before the first is written, from when on each has a limit
 	for i := range 400 {
 		text := fmt.Sprint(i, " ", repeat(i*200))
 		want = append(want, "4"+text)
-		s.Push(NewFrame([]byte(text), false))
+		frames = append(frames, NewFrame([]byte(text), false))
+	}
+	for _, f := range frames {
+		s.Push(f)
 		s.Flush()
 	}
 	for _, text := range want {

@@ -14,3 +14,5 @@ import (
 func send(fd int, b []byte) (int, error) { return syscall.Write(fd, b) }
 
 func sendAll(fd int, wires [][]byte) (int, error) { return unix.Writev(fd, wires) }
+
+func recv(fd int, b []byte) (int, error) { return syscall.Read(fd, b) }
