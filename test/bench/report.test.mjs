@@ -35,6 +35,20 @@ test('targets: met, missed, stretched; by the medians', () => {
   assert.deepEqual(line(table, 'product: lost').slice(1), ['0', '2', '**no**']);
 });
 
+test('targets: beside others than Node, and by themselves', () => {
+  const table = targets(noted({
+    'engine: µs CPU a delivery, rooms of 5, 200 B': { ours: [12], ws: [24], uws: [10] },
+    'engine: µs CPU a connect': { ours: [9], ws: [1], uws: [10] },
+    'engine: KiB a socket, 5,000 idle': { ours: [8.5], ws: [1] },
+    'engine: MiB in all, 19,500 idle': { ours: [401] },
+  }));
+  assert.deepEqual(line(table, 'engine: µs CPU a delivery, rooms of 5, 200 B, ÷ Node').slice(1), ['0.6', '0.50', 'yes']);
+  assert.deepEqual(line(table, 'engine: µs CPU a delivery, rooms of 5, 200 B, ÷ uWS').slice(1), ['1', '1.20', '**no**']);
+  assert.deepEqual(line(table, 'engine: µs CPU a connect').slice(1), ['1', '0.90', 'yes']);
+  assert.deepEqual(line(table, 'engine: KiB').slice(1), ['12 (9)', '8.50', 'yes, and the stretch']);
+  assert.deepEqual(line(table, 'engine: MiB').slice(1), ['400', '401', '**no**']);
+});
+
 test('what was not measured on both servers is no target', () => {
   const table = targets(noted({ 'product: µs CPU a connect, rooms of 5': { ours: [1] }, 'product: lost, in all': { ours: [0] } }));
   assert.equal(table.split('\n').length, 2, table);

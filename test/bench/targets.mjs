@@ -1,24 +1,38 @@
 // What Parley is to reach, and whether a run shows it. A target is looked at where its rows were measured.
 import { aligned } from './report.mjs';
 
-const ratio = (row, most, stretch) => ({ row, most, stretch, title: `${row}, ÷ Node`, of: (r) => r.median(row, 'ours') / r.median(row, 'ws') });
+const others = { ws: 'Node', uws: 'uWS' };
+const ratio = (row, most, stretch, other = 'ws') => ({
+  most, stretch, title: `${row}, ÷ ${others[other]}`, of: (r) => r.median(row, 'ours') / r.median(row, other),
+});
+const beside = (row, most) => ratio(row, most, undefined, 'uws');
+const value = (row, most, stretch) => ({ most, stretch, title: row, of: (r) => r.median(row, 'ours') });
 
 const faults = (group) => {
   const rows = ['lost', 'twice', 'out of order'].map((what) => `${group}: ${what}, in all`);
-  return { row: rows[0], most: 0, title: `${group}: lost, twice and out of order`, of: (r) => rows.reduce((n, row) => n + r.median(row, 'ours'), 0) };
+  return { most: 0, title: `${group}: lost, twice and out of order`, of: (r) => rows.reduce((n, row) => n + r.median(row, 'ours'), 0) };
 };
 
-const courtesies = 'product: courtesy events, % of deliveries, rooms of 500';
+const deliveries = ['rooms of 5, 200 B', 'rooms of 100, 200 B', 'rooms of 1,000, 200 B', 'rooms of 100, 1024 B', 'rooms of 100, 4096 B']
+  .map((where) => `engine: µs CPU a delivery, ${where}`);
+const p99 = (where) => `engine: ms to receipt, p99, ${where}, paced`;
 
 const all = [
-  ratio('engine: µs CPU a delivery, rooms of 100, 200 B', 0.6),
+  ...deliveries.map((row) => ratio(row, 0.6)),
+  ...deliveries.map((row) => beside(row, 1)),
+  beside('engine: µs CPU a connect', 1),
+  value('engine: KiB a socket, 5,000 idle', 12, 9),
+  value('engine: MiB in all, 19,500 idle', 400),
+  ratio('engine: ms CPU a second, 19,500 idle', 1),
+  ratio(p99('rooms of 100'), 1),
+  ratio(p99('rooms of 1,000'), 1),
   ratio('product: µs CPU a delivery, rooms of 5', 0.3, 0.2),
   ratio('product: µs CPU a delivery, rooms of 500', 0.6, 0.45),
   ratio('product: µs CPU a connect, rooms of 5', 0.5),
   ratio('product: µs CPU a connect, rooms of 500', 0.5),
   ratio('product: ms from POST to the last receipt, p99, rooms of 5, paced', 1),
   ratio('product: ms from POST to the last receipt, p99, rooms of 500, paced', 1),
-  { row: courtesies, title: courtesies, most: 5, of: (r) => r.median(courtesies, 'ours') },
+  value('product: courtesy events, % of deliveries, rooms of 500', 5),
   faults('engine'), faults('product'), faults('two pods'),
 ];
 
