@@ -17,15 +17,19 @@ export function explain(book, id, who, watcher) {
   const users = new Set(pages.map((p) => p.user));
   const ofPage = (e) => e.page && seats.has(book.pages.get(e.page)?.seat);
   const theirs = id ? book.events.filter((e) => e.id === id && (!who || ofPage(e) || !e.page)) : book.events.filter(ofPage);
-  const times = [message?.asked, message?.at, ...theirs.filter((e) => e.e !== 'stored').map((e) => e.t)].filter(Boolean);
+  const back = message && [...seats].map((seat) => book.conns(seat).find((c) => c.from > message.at)?.from); // when they came the next time
+  const times = [message?.asked, message?.at, ...(back ?? []), ...theirs.filter((e) => e.e !== 'stored').map((e) => e.t)].filter(Boolean);
   const [from, to] = times.length ? [Math.min(...times) - around, Math.max(...times) + around] : [0, Infinity];
+  // What happens to other pages and other members is left out.
+  const concerns = ({ on }) => seats.has(book.pages.get(on)?.seat) || users.has(on) || !(book.pages.has(on) || /^[0-9a-f]{24}$/.test(on));
   // Of who was told that they came and went, what one of them heard, or three.
   const heard = new Set(watcher ? [watcher] : book.told.filter((e) => users.has(e.user)).map((e) => e.page).slice(0, 3));
   const wanted = (e) => {
     if (e.id === id && id !== undefined && (!who || ofPage(e) || !e.page)) return true;
     if (message && e.tag === message.tag && e.e !== 'got') return true;
     if (e.t < from || e.t > to) return false;
-    if (['fault', 'problem', 'settling', 'leaving'].includes(e.e)) return true;
+    if (e.e === 'fault') return !who || concerns(e);
+    if (['problem', 'settling', 'leaving'].includes(e.e)) return true;
     if (['page', 'closed', 'conn', 'disc', 'break', 'slow'].includes(e.e)) return ofPage(e) || (watcher && e.page === watcher);
     if (e.e === 'told') return !id && users.has(e.user) && heard.has(e.page);
     if (e.e === 'member') return (users.has(e.user) || !who) && (!message || e.chat === message.chat);
