@@ -1,5 +1,5 @@
 // make faults: single kinds, then pairs, then everything, as long as BUDGET minutes allow, and docs/FAULTS.md of what came of it.
-// What was run is kept in RESULTS, a run a line: another call goes on where that one ended.
+// What was run is kept in RESULTS, a run a line, by commit: another call goes on where that one ended.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { page } from './faultpage.mjs';
 import { commit, run } from './run.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { SEEDS = '1', MINUTES = '1', BUDGET = '600', ADAPTERS = 'redis', WHAT = 'singles,pairs,everything', RESULTS = join(root, 'bin/faults/results.jsonl') } = process.env;
+const { SEEDS = '1', MINUTES = '1', BUDGET = '600', ADAPTERS = 'redis', WHAT = 'singles,pairs,everything', RESULTS = join(root, `bin/faults/${commit}.jsonl`) } = process.env;
 mkdirSync(dirname(RESULTS), { recursive: true });
 
 // Those first that broke something once.

@@ -14,10 +14,11 @@ import { binaries, World } from './world.mjs';
 const settled = 15_000; // the longest that what was missed may take once nothing is broken any more
 const within = (ms, fn) => waitFor(fn, ms).then(() => true, () => false);
 
-// What is broken: the commit, "-dirty" with changes of one's own; in an exported tree nobody knows.
+// What is broken: the commit, and whether there is more; in an exported tree nobody knows.
 function describe() {
+  const git = (...args) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
-    return execFileSync('git', ['describe', '--always', '--dirty'], { cwd: import.meta.dirname, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no', '--', '../../*.go') ? '-changed' : '');
   } catch { return 'unknown'; }
 }
 export const commit = describe();
