@@ -101,7 +101,7 @@ func (a Absence) Checked(now time.Time) (checked Absence, odd, ok bool) {
 		checked.Back, odd = now, true
 	}
 	var oddHad bool
-	checked.Had, oddHad = a.Had.checked(now, a.Since)
+	checked.Had, oddHad = a.checked(now, a.Since)
 	return checked, odd || oddHad, true
 }
 

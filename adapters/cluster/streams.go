@@ -81,7 +81,11 @@ func NewStreams(o StreamsOptions) Bus {
 	b.needs.Add(1)
 	b.reader.connected = b.connected(&b.reader.epoch)
 	b.also = append(b.also, b.reader.run)
-	b.caughtUp = func() { b.reader.catchUp(context.Background()) }
+	b.caughtUp = func() {
+		if err := b.reader.catchUp(context.Background()); err != nil {
+			b.log.Debug("not known whether the stream was read up to now", "error", err)
+		}
+	}
 	b.lastWords = func(ctx context.Context) {
 		b.subscriber.leave(ctx, b.mine) // nobody calls our name any more
 		if err := b.reader.catchUp(ctx); err != nil {
