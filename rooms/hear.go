@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"parley/models"
@@ -13,8 +14,8 @@ const (
 	markEvery = 250 * time.Millisecond
 	// hearWithin bounds one round.
 	hearWithin = 2 * time.Second
-	// countEvery is how often it is looked whether pods listen that keep no marks.
-	countEvery = time.Second
+	// newAfter is when who listens and has left no mark is taken to keep none.
+	newAfter = time.Second
 )
 
 // keepHearing advances Heard until ctx ends.
@@ -69,36 +70,52 @@ func (s *Service) hear(ctx context.Context) error {
 	return nil
 }
 
-// unmarked says whether pods listen that keep no marks: Node's, or older ones.
+// unmarked says whether pods listen that keep no marks: Node's, or older ones. One
+// that has just come may leave its first in a moment: until that is clear, it is not
+// known how far was heard.
 func (s *Service) unmarked(ctx context.Context, now time.Time) (bool, error) {
-	if c := &s.counted; now.Sub(c.at) >= countEvery {
-		all, err := s.Hub.Pods(ctx)
-		if err != nil {
-			return false, err
-		}
-		c.at = now
-		if all > s.Marks.live() {
-			c.unmarked = now
-		}
+	all, err := s.Hub.Pods(ctx)
+	if err != nil {
+		return false, err
 	}
-	return now.Sub(s.counted.unmarked) < models.Slack, nil
+	s.Marks.listening(all)
+	c := &s.counted
+	if all <= s.Marks.live() {
+		c.more = time.Time{}
+	} else if c.more.IsZero() {
+		c.more = now
+	}
+	switch {
+	case c.more.IsZero():
+	case now.Sub(c.more) >= newAfter:
+		c.unmarked = now
+	case now.Sub(c.unmarked) >= models.Slack:
+		return false, models.Unavailable("the other pods", errNoMark)
+	}
+	return now.Sub(c.unmarked) < models.Slack, nil
 }
 
-// counted has one user, the goroutine that hears.
-type counted struct{ at, unmarked time.Time }
+var errNoMark = errors.New("one has left no mark yet")
+
+// counted is how many pods listen; it has one user, the goroutine that hears.
+type counted struct {
+	more     time.Time // since when they are more than keep marks; zero for no more
+	unmarked time.Time // when that was last so for more than a moment
+}
 
 // lookForUnpublished tells what pods that have fallen silent stored, and may never
 // publish: one that was killed in between, or is cut off.
 func (s *Service) lookForUnpublished(ctx context.Context) {
-	looked, since := s.now(), s.Marks.Heard()
-	if since.IsZero() || !s.Marks.overdue(looked) {
+	looked := s.now()
+	since, due := s.Marks.overdue(looked)
+	if !due {
 		return
 	}
 	if err := s.retellAll(ctx, since); err != nil {
 		s.Logger.Warn("what silent pods have stored is not told yet", "error", err)
 		return
 	}
-	s.Marks.told(looked, looked.Add(-s.Limits.StoreTimeout))
+	s.Marks.told(looked)
 }
 
 // Farewell tells the other pods that this one sends nothing any more.

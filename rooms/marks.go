@@ -12,8 +12,13 @@ import (
 
 const (
 	// suspectAfter is how long a pod's mark stands still before its pod counts as
-	// dead or cut off.
+	// dead or cut off; goneAfter is for one that does not listen any more, either.
 	suspectAfter = 5 * time.Second
+	goneAfter    = time.Second
+	// lookEvery is how often it is looked what silent pods have stored, and
+	// storedWithin how long after its stamp all of it is there.
+	lookEvery    = 2 * time.Second
+	storedWithin = 2 * time.Second
 	// historyPoints is by how many points it is remembered how far was heard when.
 	historyPoints = 1024
 )
@@ -43,6 +48,7 @@ type Marks struct {
 	latest   time.Time // of the marks given: no stamp is before it
 	over     bool      // nothing is stamped any more
 	heard    time.Time
+	listen   int // how many pods do, this one included; 0 for not known
 	history  []point
 	others   map[string]*other
 	traded   time.Time // when marks were last traded
@@ -110,8 +116,43 @@ func (m *Marks) Suspect(pod string) bool {
 	return o != nil && m.silent(o)
 }
 
-// silent needs mu.
-func (m *Marks) silent(o *other) bool { return !o.mark.Over && m.traded.Sub(o.since) >= suspectAfter }
+// HeardBySilent is what the pods had heard that are silent now, the least of it; ok
+// is false where none is.
+func (m *Marks) HeardBySilent() (heard time.Time, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, o := range m.others {
+		if m.silent(o) && (!ok || o.mark.Heard.Before(heard)) {
+			heard, ok = o.mark.Heard, true
+		}
+	}
+	return heard, ok
+}
+
+// silent needs mu. A pod that was killed is known sooner than one that is cut off:
+// fewer listen than keep marks.
+func (m *Marks) silent(o *other) bool {
+	quiet := m.traded.Sub(o.since)
+	return !o.mark.Over && (quiet >= suspectAfter || quiet >= goneAfter && m.listen > 0 && m.listen <= m.fresh())
+}
+
+// fresh counts the pods whose marks move, this one included; it needs mu.
+func (m *Marks) fresh() int {
+	n := 1
+	for _, o := range m.others {
+		if !o.mark.Over && m.traded.Sub(o.since) < goneAfter {
+			n++
+		}
+	}
+	return n
+}
+
+// listening notes how many pods listen.
+func (m *Marks) listening(pods int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.listen = pods
+}
 
 // stamp is the time of a message that is about to be stored; landed is called once
 // it is handed to the other pods, or refused.
@@ -244,7 +285,7 @@ func (m *Marks) live() int {
 	defer m.mu.Unlock()
 	n := 1
 	for _, o := range m.others {
-		if !o.mark.Over && !m.silent(o) {
+		if !o.mark.Over && m.traded.Sub(o.since) < suspectAfter {
 			n++
 		}
 	}
@@ -252,26 +293,34 @@ func (m *Marks) live() int {
 }
 
 // overdue says whether it is time to look in the database for what silent pods
-// have stored, and not published.
-func (m *Marks) overdue(now time.Time) bool {
+// have stored, and not published, and from when on.
+func (m *Marks) overdue(now time.Time) (since time.Time, due bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	since = m.heard
 	for _, o := range m.others {
-		if m.silent(o) && now.Sub(o.looked) >= suspectAfter {
-			return true
+		if m.silent(o) {
+			since = earlier(since, later(o.mark.Sent, o.told))
 		}
 	}
-	return false
+	if since.IsZero() {
+		return since, false
+	}
+	for _, o := range m.others {
+		if m.silent(o) && now.Sub(o.looked) >= lookEvery {
+			return since, true
+		}
+	}
+	return since, false
 }
 
-// told notes that, as of looked, what silent pods had stored is told, and that
-// what they had stamped before until was stored by then, or never is.
-func (m *Marks) told(looked, until time.Time) {
+// told notes that, as of looked, what silent pods had stored is told.
+func (m *Marks) told(looked time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, o := range m.others {
 		if m.silent(o) {
-			o.looked, o.told = looked, until
+			o.looked, o.told = looked, looked.Add(-storedWithin)
 		}
 	}
 }

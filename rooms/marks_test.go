@@ -127,6 +127,7 @@ func TestWhatASilentPodHasStoredIsTold(t *testing.T) {
 	w.marked("a", models.Mark{Sent: began})
 	stored := models.Message{ID: w.NewMessageID(), ChatID: chat, SenderID: "ann", Text: "stored", CreatedAt: began.Add(time.Millisecond)}
 	told := func() int { w.mu.Lock(); defer w.mu.Unlock(); return len(w.emitted) }
+	w.pods = 2 // it listens, or seems to
 	for range 5 {
 		w.advance(time.Second)
 		if h, err := w.hears(began); h != 0 || err != nil || told() != 0 {
@@ -137,6 +138,7 @@ func TestWhatASilentPodHasStoredIsTold(t *testing.T) {
 		}
 	}
 	w.advance(time.Second)
+	w.pods = 1
 	if h, _ := w.hears(began); h != 0 || told() != 1 || !w.svc.Marks.Suspect("a") {
 		t.Fatalf("heard %v, told %d", h, told())
 	}
@@ -146,12 +148,12 @@ func TestWhatASilentPodHasStoredIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What it stamped may take StoreTimeout to be stored.
-	if h, _ := w.hears(began); h < 15*time.Second || h > 26*time.Second-w.svc.Limits.StoreTimeout {
+	if h, _ := w.hears(began); h < 26*time.Second-lookEvery-storedWithin-time.Second || h > 26*time.Second-storedWithin {
 		t.Errorf("heard %v", h)
 	}
 	w.advance(3 * time.Minute)
 	w.marked("b", models.Mark{Sent: w.now(), Heard: began})
+	w.pods = 2
 	if _, err := w.hears(began); err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +172,26 @@ func TestWhatASilentPodHasStoredIsTold(t *testing.T) {
 	}
 	if _, there := w.marks["a"]; there || w.svc.Marks.Suspect("a") {
 		t.Error("a dead pod is there for ever")
+	}
+}
+
+// One that was killed does not listen, either, and is known for dead before long.
+func TestAKilledPodIsKnownSoon(t *testing.T) {
+	w := newWorld(t)
+	began := w.svc.now()
+	w.pods = 2
+	w.marked("a", models.Mark{Sent: began, Heard: began.Add(-time.Second)})
+	_, _ = w.hears(began)
+	w.pods = 1
+	for range 4 {
+		if _, silent := w.svc.Marks.HeardBySilent(); silent {
+			t.Fatal("known for dead too soon")
+		}
+		w.advance(goneAfter / 4)
+		_, _ = w.hears(began)
+	}
+	if heard, silent := w.svc.Marks.HeardBySilent(); !silent || !heard.Equal(began.Add(-time.Second)) {
+		t.Errorf("it had heard %v, %v", heard, silent)
 	}
 }
 
@@ -193,18 +215,29 @@ func TestMarksOutliveRedis(t *testing.T) {
 func TestPodsThatKeepNoMarksAreSlow(t *testing.T) {
 	w := newWorld(t)
 	began := w.svc.now()
-	w.pods = 2
-	if h, _ := w.hears(began); h != -models.Slack {
-		t.Errorf("heard %v", h)
+	step := func(pods int, after, heard time.Duration, known bool) {
+		t.Helper()
+		w.advance(after)
+		w.pods = pods
+		if h, err := w.hears(began); h != heard || known != (err == nil) {
+			t.Errorf("heard %v, %v", h, err)
+		}
 	}
-	w.pods = 1
-	for range 2 * models.Slack / time.Second {
+	step(1, 0, 0, true)
+	step(2, time.Second, 0, false) // it has just come
+	w.marked("a", models.Mark{Sent: began.Add(time.Hour)})
+	step(2, time.Second/2, 1500*time.Millisecond, true)
+	step(3, time.Second, 1500*time.Millisecond, false)
+	step(3, time.Second/2, 1500*time.Millisecond, false)
+	step(3, time.Second/2, 3500*time.Millisecond-models.Slack, true)
+	step(3, time.Second/2, 4*time.Second-models.Slack, true)
+	for range models.Slack / time.Second {
 		w.advance(time.Second)
+		w.marked("a", models.Mark{Sent: w.now().Add(time.Hour)})
+		w.pods = 2
 		_, _ = w.hears(began)
 	}
-	if h, _ := w.hears(began); h != 2*models.Slack {
-		t.Errorf("heard %v", h)
-	}
+	step(2, 0, 4*time.Second+models.Slack, true)
 }
 
 func TestFarewell(t *testing.T) {

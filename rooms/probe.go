@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"slices"
+	"time"
 
 	"parley/models"
 )
@@ -18,6 +19,9 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, socket mo
 		return nil
 	}
 	left, found, err := s.awaitParting(ctx, user)
+	if err == nil && !found {
+		left, found = s.deadPods(ctx)
+	}
 	if err != nil || !found {
 		return nil // they live on other pods, or those are slow: what was missed is in the history
 	}
@@ -55,4 +59,24 @@ func (s *Service) unserved(ctx context.Context, user models.UserID, own models.A
 		return left, true
 	}
 	return own, false
+}
+
+// deadPods is the absence of somebody whose sockets a pod had that is silent: it
+// answered for none of them, and will note nothing. That it is takes a while to be
+// seen.
+func (s *Service) deadPods(ctx context.Context) (left models.Absence, found bool) {
+	look, over := time.NewTicker(markEvery), time.After(goneAfter)
+	defer look.Stop()
+	for {
+		if heard, silent := s.Marks.HeardBySilent(); silent {
+			return models.Absence{Since: heard, Had: models.Had{Heard: heard.Add(-s.Limits.Unheard)}}, true
+		}
+		select {
+		case <-look.C:
+		case <-over:
+			return models.Absence{}, false
+		case <-ctx.Done():
+			return models.Absence{}, false
+		}
+	}
 }

@@ -143,9 +143,12 @@ func (m *member) greet(backlog []message, now time.Time) {
 	}
 	m.session.Grant(size)
 	for _, msg := range backlog {
-		if msg.sent == nil || !m.history.gave(msg.sent.id) {
-			m.push(&msg)
+		if msg.sent != nil {
+			if _, twice := m.history.backlog[msg.sent.id]; twice {
+				continue
+			}
 		}
+		m.push(&msg)
 	}
 	m.history.begin(backlog, now)
 }

@@ -31,9 +31,13 @@ type holding struct {
 
 // repeated names a repetition: it is none of Parley's where what came last through
 // a connection that broke can be known to nobody. A client that says how far it
-// got leaves little in doubt, others all since they last answered a ping.
-func (p *page) repeated(what string, r receipt) string {
+// got leaves little in doubt, others all since they last answered a ping. Where the
+// pod was killed that could have said more, what it had heard of all counts for sure.
+func (p *page) repeated(what string, r receipt, stamped time.Time) string {
 	broke, ok := p.ended[r.conn]
+	if ok && !stamped.Before(p.sure(what, r.conn, broke)) {
+		return unknowable
+	}
 	doubt := pingInterval + time.Second
 	if p.modern && what == "twice" {
 		doubt = 250 * time.Millisecond
@@ -47,6 +51,38 @@ func (p *page) repeated(what string, r receipt) string {
 		}
 	}
 	return what
+}
+
+// mostBehind is how far pods may be behind with what they have heard of all, with
+// one of them just killed; what is told twice beyond is Parley's fault.
+const mostBehind = 5 * time.Second
+
+// sure is a time such that what was stamped before, and came through the connection,
+// is not to come again: its pod was killed, and all that others can know is what
+// that had said it had heard, or what it told the client by its last offset.
+func (p *page) sure(what string, conn int, broke time.Time) time.Time {
+	pod := p.on[conn]
+	if pod == nil || !pod.killed.Load() {
+		return broke
+	}
+	if !p.modern || what != "twice" {
+		return later(pod.marks.HeardAt(broke), broke.Add(-mostBehind)).Add(-pingInterval - pingTimeout)
+	}
+	last := p.opened
+	for _, r := range p.got {
+		if r.conn == conn && r.at.After(last) {
+			last = r.at
+		}
+	}
+	const way = 5 * time.Millisecond // from its pod
+	return later(pod.marks.HeardAt(last.Add(-way)), last.Add(-mostBehind))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // check holds what the pages were sent against what they were due.
@@ -77,11 +113,11 @@ func (w *world) check() (faults []fault) {
 				continue // not stored, so far as anybody was told
 			}
 			if before, again := seen[r.id]; again {
-				add(p.repeated("twice", before), "%s was sent %q on connection %d and again on %d", p.name, s.message.Text, before.conn, r.conn)
+				add(p.repeated("twice", before, s.message.CreatedAt), "%s was sent %q on connection %d and again on %d", p.name, s.message.Text, before.conn, r.conn)
 				continue
 			}
 			if before, again := had[p.user][r.id]; again && before.page != p {
-				add(before.page.repeated("again", before.receipt), "%s was sent %q, which %s had", p.name, s.message.Text, before.page.name)
+				add(before.page.repeated("again", before.receipt, s.message.CreatedAt), "%s was sent %q, which %s had", p.name, s.message.Text, before.page.name)
 			}
 			seen[r.id] = r
 			had[p.user][r.id] = holding{p, r}

@@ -34,6 +34,7 @@ type page struct {
 	pid, offset string
 	connected   bool
 	conns       int
+	on          map[int]*pod      // which each connection led to
 	ended       map[int]time.Time // when each connection broke, where nobody can know what came through it
 	came        []time.Time       // when it was let in
 	got         []receipt
@@ -63,7 +64,7 @@ func (w *world) open(user models.UserID, modern bool) *page {
 	name := fmt.Sprintf("%s/%d", user, w.pages)
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &page{
-		world: w, user: user, name: name, modern: modern, cancel: cancel, done: make(chan struct{}), opened: time.Now(),
+		world: w, user: user, name: name, modern: modern, cancel: cancel, done: make(chan struct{}), opened: time.Now(), on: map[int]*pod{},
 		random: rand.New(rand.NewPCG(w.seed, uint64(w.pages)<<8|7)),
 	}
 	w.all = append(w.all, p)
@@ -121,6 +122,7 @@ func (p *page) connect(ctx context.Context) (opened bool) {
 	p.link = l
 	p.conns++
 	conn := p.conns
+	p.on[conn] = pod
 	p.mu.Unlock()
 	stop := context.AfterFunc(ctx, func() { _ = l.a.Close() })
 	defer func() {

@@ -30,6 +30,8 @@ const (
 // pod is one process of Parley, wired as package server wires it.
 type pod struct {
 	name     string
+	killed   atomic.Bool
+	marks    *rooms.Marks
 	rooms    *rooms.Service
 	hub      *hub.Server
 	presence *redis.Presence
@@ -69,10 +71,10 @@ func (w *world) newPod(name string) (*pod, error) {
 	if err != nil {
 		return nil, err
 	}
-	marks := rooms.NewMarks(name, time.Now, pingInterval+pingTimeout, presenceTTL+recovery)
+	p.marks = rooms.NewMarks(name, time.Now, pingInterval+pingTimeout, presenceTTL+recovery)
 	p.hub, err = hub.New(hub.Options{
 		PingInterval: pingInterval, PingTimeout: pingTimeout, Recovery: true,
-		Marks:  marks,
+		Marks:  p.marks,
 		Bus:    p.bus(w.adapter, logger),
 		Encode: handlers.EncodeEvent, MessageID: handlers.MessageIDs(func() {}), MadeAt: handlers.MadeAt, Logger: logger, Now: time.Now,
 	})
@@ -81,7 +83,7 @@ func (w *world) newPod(name string) (*pod, error) {
 	}
 	p.rooms = rooms.New(rooms.Options{
 		Chats: store, Moves: store, Messages: store, Requests: store, Absences: store, IDs: store,
-		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Board: p.presence, Marks: marks, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},
+		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Board: p.presence, Marks: p.marks, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},
 		Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
 			TextBytes: 1000, Files: 1, Participants: 100, NameBytes: 100, PresenceRoom: 100, Replay: 5000, ReplayGrace: 10 * time.Second,
@@ -152,6 +154,7 @@ func (p *pod) close(ctx context.Context) error {
 
 // kill is kill -9: whatever the pod does from now on, nobody hears of it.
 func (p *pod) kill() {
+	p.killed.Store(true)
 	p.die()
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
