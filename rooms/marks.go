@@ -116,13 +116,14 @@ func (m *Marks) Suspect(pod string) bool {
 	return o != nil && m.silent(o)
 }
 
-// HeardBySilent is what the pods had heard that are silent now, the least of it; ok
-// is false where none is.
+// HeardBySilent is the least of what the pods had heard that are silent, or of all
+// other pods while they cannot be heard of; ok is false where there are none.
 func (m *Marks) HeardBySilent() (heard time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	unheardOf := m.now().Sub(m.traded) >= goneAfter
 	for _, o := range m.others {
-		if m.silent(o) && (!ok || o.mark.Heard.Before(heard)) {
+		if (m.silent(o) || unheardOf && !o.mark.Over) && (!ok || o.mark.Heard.Before(heard)) {
 			heard, ok = o.mark.Heard, true
 		}
 	}
