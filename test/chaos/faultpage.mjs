@@ -38,8 +38,8 @@ function where(results, names) {
 }
 
 function runs(results) {
-  return table(['faults', 'adapter', 'seed', 'due', 'lost', 'twice', 'order', 'leaked', 'ghosts', 'offline twice', 'never offline', 'other', 'unknowable lost', 'unknowable twice', 'not due'], results.map((r) => [
-    named(r), r.adapter, r.seed, figure(r.count.due), three(r, 'lost'), three(r, 'twice'), sum([r], 'order'), sum([r], 'leaked'), sum([r], 'ghost', 'absent'), sum([r], 'offline twice'), sum([r], 'never offline'),
+  return table(['faults', 'adapter', 'commit', 'seed', 'due', 'lost', 'twice', 'order', 'leaked', 'ghosts', 'offline twice', 'never offline', 'other', 'unknowable lost', 'unknowable twice', 'not due'], results.map((r) => [
+    named(r), r.adapter, r.commit, r.seed, figure(r.count.due), three(r, 'lost'), three(r, 'twice'), sum([r], 'order'), sum([r], 'leaked'), sum([r], 'ghost', 'absent'), sum([r], 'offline twice'), sum([r], 'never offline'),
     sum([r], 'failed', 'not stored', 'lost in store', 'stored twice'),
     sum([r], 'unknowable lost'), `${sum([r], 'unknowable twice modern', 'unknowable twice older', 'unknowable twice reloads')}${r.count.doubt ? ` (≤ ${r.count.doubt} ms)` : ''}`, notDue(r),
   ]), ['seed', 'due', 'order', 'leaked', 'ghosts', 'offline twice', 'never offline', 'other', 'unknowable lost', 'not due']);
@@ -60,7 +60,7 @@ function reasons(results) {
   return rows.length ? table(['reason', 'deliveries', 'of what was due'], rows) : 'None.';
 }
 
-export function page(results) {
+export function page(results, note = '') {
   const tried = new Set(results.flatMap((r) => r.kinds));
   const singles = new Set(results.filter((r) => r.kinds.length === 1).map(named));
   const pairs = new Set(results.filter((r) => r.kinds.length === 2).map(named));
@@ -74,7 +74,7 @@ try again with their Idempotency-Key. Things break at random moments of a plan t
 
 ${figure(results.length)} runs of ${[...new Set(results.map((r) => r.minutes))].join(' and ')} minutes, ${figure(total(results, (r) => r.count.due))} deliveries due, at ${[...new Set(results.map((r) => r.commit))].join(', ')}: ${singles.size} of ${every} kinds alone, ${pairs.size} of ${(every * (every - 1)) / 2} pairs,
 adapters ${[...new Set(results.map((r) => r.adapter))].join(', ')}, seeds ${[...new Set(results.map((r) => r.seed))].join(', ')}. \`PING_INTERVAL\` ${settings.pingInterval / 1000} s, \`PING_TIMEOUT\` ${settings.pingTimeout / 1000} s, \`PRESENCE_TTL\` ${settings.presenceTTL / 1000} s, \`PRESENCE_GRACE\` ${settings.presenceGrace / 1000} s, so that
-a run need not wait; the rest as it comes.
+a run need not wait; the rest as it comes.${note && `\n\n${note}`}
 
 ## Guarantee by guarantee
 

@@ -1,5 +1,6 @@
 // make faults: single kinds, then pairs, then everything, as long as BUDGET minutes allow, and docs/FAULTS.md of what came of it.
 // What was run is kept in RESULTS, a run a line, by commit: another call goes on where that one ended.
+// NOTE is put on the page: what a reader should know of the machine, or of the code.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +10,7 @@ import { page } from './faultpage.mjs';
 import { commit, run } from './run.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const { SEEDS = '1', MINUTES = '1', BUDGET = '600', ADAPTERS = 'redis', WHAT = 'singles,pairs,everything', RESULTS = join(root, `bin/faults/${commit}.jsonl`) } = process.env;
+const { SEEDS = '1', MINUTES = '1', BUDGET = '600', ADAPTERS = 'redis', WHAT = 'singles,pairs,everything', NOTE = '', RESULTS = join(root, `bin/faults/${commit}.jsonl`) } = process.env;
 mkdirSync(dirname(RESULTS), { recursive: true });
 
 // Those first that broke something once.
@@ -42,9 +43,9 @@ for (const seed of SEEDS.split(',').map(Number)) {
       const line = { ...one, minutes: Number(MINUTES), commit, count: result.count, tally: tally(result.found), sockets: result.book.sets.length, messages: result.book.messages.size };
       results.push(line);
       appendFileSync(RESULTS, `${JSON.stringify(line)}\n`);
-      writeFileSync(join(root, 'docs/FAULTS.md'), page(results));
+      writeFileSync(join(root, 'docs/FAULTS.md'), page(results, NOTE));
     }
   }
 }
-writeFileSync(join(root, 'docs/FAULTS.md'), page(results));
+writeFileSync(join(root, 'docs/FAULTS.md'), page(results, NOTE));
 process.exit(0);
