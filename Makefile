@@ -47,6 +47,12 @@ export KINDS ADAPTER FIRST LENGTH
 sim: ## Let histories happen in which things break: SEEDS=50 FIRST=1 KINDS='redis killed,pod killed' ADAPTER=streams LENGTH=8s
 	@SEEDS=$(SEEDS) ./scripts/sim.sh
 
+chaos: ## Break the real thing: SEED=1 MINUTES=2 KINDS='redis killed,pod killed' ADAPTER=redis-streams
+	@SEED='$(or $(SEED),1)' MINUTES='$(or $(MINUTES),1)' KINDS='$(KINDS)' ADAPTER='$(or $(ADAPTER),redis)' RUNS='$(or $(RUNS),1)' ./scripts/chaos.sh main.mjs
+
+faults: ## Break it in every way alone and in pairs, and write docs/FAULTS.md: BUDGET=60 MINUTES=1 SEEDS=1,2
+	@./scripts/chaos.sh report.mjs
+
 bench: setup ## Measure beside Node, uWebSockets.js, the stock Go library and the raw floor
 	@./scripts/bench.sh
 
