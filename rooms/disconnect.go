@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"context"
-	"time"
 
 	"parley/models"
 )
@@ -113,16 +112,6 @@ func (s *Service) ended(d models.Departure) models.Absence {
 	return models.Absence{Had: models.Had{Heard: s.heardByDead(d)}, Since: d.At}
 }
 
-// heardByDead is up to when the sockets of a pod that died had all: as far as that
-// pod said it had heard, less what a connection had not that was dead before.
-func (s *Service) heardByDead(d models.Departure) time.Time {
-	heard, ok := s.Marks.HeardBy(d.Pod)
-	if !ok {
-		heard = d.At.Add(-models.Slack)
-	}
-	return heard.Add(-s.Limits.Unheard)
-}
-
 func (s *Service) takeWelcome(socket models.SocketID) (entrance, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -155,7 +144,7 @@ func (s *Service) ours(ctx context.Context, user models.UserID, left int) int {
 }
 
 func (s *Service) left(ctx context.Context, d models.Departure, absence models.Absence, removed bool, left int) {
-	if s.ours(ctx, d.UserID, left) > 0 {
+	if s.living(ctx, d.UserID, left) > 0 {
 		// Not at once: who is left may be the page that was loaded again, and is
 		// just being let in.
 		if err := s.Presence.ForgetAway(ctx, d.UserID, d.SocketID, s.Limits.ReloadPatience); err != nil {

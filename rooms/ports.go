@@ -106,6 +106,8 @@ type Presence interface {
 	// Ours counts those that are in Parley's books: when they leave, it is noted
 	// what they had. Of the others nobody notes anything.
 	Ours(ctx context.Context, user models.UserID) (int, error)
+	// PodsOf counts the same by the pods that have them, or had.
+	PodsOf(ctx context.Context, user models.UserID) (map[string]int, error)
 	// Presences says of each of the users how many sockets they have and, of one who
 	// has none, when they were last seen, where that is noted.
 	Presences(ctx context.Context, users []models.UserID) ([]models.Presence, error)

@@ -3,7 +3,6 @@ package rooms
 import (
 	"context"
 	"slices"
-	"time"
 
 	"parley/models"
 )
@@ -14,13 +13,14 @@ import (
 // whether they are alive. Of one that is not it is noted, as it goes, what it
 // had; the newcomer is sent the rest. Beside those that answer it is a further
 // device, which missed nothing.
-func (s *Service) fromTheDead(ctx context.Context, user models.UserID, socket models.SocketID, chats []models.ChatID, others int, given []models.Message) []models.Event {
+func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, others int, given []models.Message) []models.Event {
+	socket := door.SocketID()
 	if s.Limits.Replay == 0 || s.Hub.Probe(ctx, user, socket, others) {
 		return nil
 	}
 	left, found, err := s.awaitParting(ctx, user)
 	if err == nil && !found {
-		left, found = s.deadPods(ctx)
+		left, found = s.leftByDead(ctx, user)
 	}
 	if err != nil || !found {
 		return nil // they live on other pods, or those are slow: what was missed is in the history
@@ -31,6 +31,7 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, socket mo
 		s.Metrics.Dropped("dead_connection")
 		return nil
 	}
+	door.Has(left.Had)
 	s.mu.Lock()
 	if w, ok := s.welcomes[socket]; ok {
 		w.absence = left
@@ -59,24 +60,4 @@ func (s *Service) unserved(ctx context.Context, user models.UserID, own models.A
 		return left, true
 	}
 	return own, false
-}
-
-// deadPods is the absence of somebody whose sockets a pod had that is silent: it
-// answered for none of them, and will note nothing. That it is takes a while to be
-// seen.
-func (s *Service) deadPods(ctx context.Context) (left models.Absence, found bool) {
-	look, over := time.NewTicker(markEvery), time.After(goneAfter)
-	defer look.Stop()
-	for {
-		if heard, silent := s.Marks.HeardBySilent(); silent {
-			return models.Absence{Since: heard, Had: models.Had{Heard: heard.Add(-s.Limits.Unheard)}}, true
-		}
-		select {
-		case <-look.C:
-		case <-over:
-			return models.Absence{}, false
-		case <-ctx.Done():
-			return models.Absence{}, false
-		}
-	}
 }

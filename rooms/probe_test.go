@@ -88,3 +88,60 @@ func TestLoadedAgainAmidTheLook(t *testing.T) {
 	w.parts(models.Departure{UserID: "bob", SocketID: "first", At: w.now(), Welcomed: true, Unserved: true, Reason: "transport close"})
 	same(t, "the page loaded again", w.connect("bob", "second"), "into the dead one")
 }
+
+// The pod of the other socket was killed, and nobody has cleaned up after it: who
+// comes is sent what came since it fell silent, less what a connection may not have
+// had that was dead before. Beside one whose pod is as it should be, nothing.
+func TestBesideASocketOfADeadPod(t *testing.T) {
+	for name, tc := range map[string]struct {
+		dead bool
+		want []string
+	}{"dead": {true, []string{"in doubt", "into nothing"}}, "slow": {false, nil}} {
+		w := newWorld(t)
+		chat := w.chat("ann", "bob")
+		w.connect("bob", "old")
+		delete(w.svc.welcomes, "old")
+		w.podOf["old"] = "other"
+		hears := func() {
+			w.mu.Lock()
+			if !tc.dead || len(w.marks) == 0 {
+				w.marks["other"] = models.Mark{Sent: w.clock, Heard: w.clock}
+			}
+			w.mu.Unlock()
+			if err := w.svc.hear(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.send("ann", chat, "had")
+		w.advance(w.svc.Limits.Unheard)
+		w.send("ann", chat, "in doubt")
+		w.advance(time.Second)
+		hears() // and the pod is killed
+		w.advance(time.Millisecond)
+		w.send("ann", chat, "into nothing")
+		w.advance(time.Second)
+		hears()
+		w.advance(suspectAfter)
+		hears()
+		w.probe = func(models.UserID, models.SocketID) int { return 0 }
+		d := &door{id: "new"}
+		if backlog, err := w.lets("bob", d); err != nil || len(backlog) != 0 {
+			t.Fatal(texts(backlog), err)
+		}
+		same(t, name, texts(d.later(context.Background())), tc.want...)
+		if tc.dead && d.had.Misses(w.messages[2]) != true {
+			t.Error("what it is sent counts as what it had")
+		}
+		// It leaves before that pod is cleaned up after, and comes back to it: what it
+		// had is noted, and nobody forgets that for a socket that is nobody's.
+		if !tc.dead {
+			continue
+		}
+		w.advance(time.Second)
+		seen := w.send("ann", chat, "seen")
+		w.parts(models.Departure{UserID: "bob", SocketID: "new", At: w.now(), Welcomed: true, Had: models.Had{Seen: []models.MessageID{w.messages[1].ID, w.messages[2].ID, seen.ID}}})
+		w.advance(time.Minute)
+		w.send("ann", chat, "missed")
+		same(t, "the next page", w.connect("bob", "next"), "missed")
+	}
+}

@@ -38,6 +38,7 @@ type world struct {
 	online     map[models.UserID]bool // as it is saved
 	noted      map[models.UserID]note
 	sockets    map[models.UserID][]models.SocketID
+	podOf      map[models.SocketID]string // of those that are another pod's
 	emitted    []emission
 	looks      [][]models.UserID           // who was asked for by Online
 	seenLooks  [][]models.UserID           // who was asked for by LastSeen
@@ -84,7 +85,7 @@ func newWorld(t *testing.T) *world {
 		t: t, clock: time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.UTC),
 		chats: map[models.ChatID]models.Chat{}, requests: map[string]models.Request{},
 		saved: map[models.UserID]models.Absence{}, online: map[models.UserID]bool{}, noted: map[models.UserID]note{},
-		sockets: map[models.UserID][]models.SocketID{}, fail: map[string]error{}, dropped: map[string]int{},
+		sockets: map[models.UserID][]models.SocketID{}, podOf: map[models.SocketID]string{}, fail: map[string]error{}, dropped: map[string]int{},
 		sessions: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
 		pods: 1, letIn: map[models.SocketID]time.Time{}, given: map[models.SocketID][]models.MessageID{}, marks: map[string]models.Mark{},
 		untold: map[models.UserID]time.Time{}, told: map[models.UserID]time.Time{},
@@ -186,10 +187,11 @@ type door struct {
 	offset  string
 	resumed bool
 	kept    any // by an earlier try
+	had     models.Had
 	later   func(context.Context) []models.Event
 }
 
-func (d *door) Has(models.Had)                                   {}
+func (d *door) Has(had models.Had)                               { d.had = had }
 func (d *door) Later(fn func(context.Context) []models.Event)    { d.later = fn }
 func (d *door) Keep(v any)                                       { d.kept = v }
 func (d *door) Kept() any                                        { return d.kept }
@@ -662,6 +664,18 @@ func (p presence) Ours(_ context.Context, u models.UserID) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.oursOf(u), p.failure("ours")
+}
+
+func (p presence) PodsOf(_ context.Context, u models.UserID) (map[string]int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	pods := map[string]int{}
+	for _, s := range p.sockets[u] {
+		if pod := p.podOf[s]; pod != "" {
+			pods[pod]++
+		}
+	}
+	return pods, p.failure("podsOf")
 }
 
 func (p presence) Presences(_ context.Context, users []models.UserID) ([]models.Presence, error) {

@@ -73,7 +73,38 @@ func booked(ctx context.Context, client driver.UniversalClient, sockets []string
 // booked says which of the sockets are in a Parley pod's books. A socket is
 // noted there before it is in its set, and until after it is out of it.
 func (t *trips) booked(ctx context.Context, sockets []string) (map[string]bool, error) {
-	ours := map[string]bool{}
+	pods, err := t.podsOf(ctx, sockets)
+	if err != nil {
+		return nil, err
+	}
+	ours := make(map[string]bool, len(pods))
+	for socket := range pods {
+		ours[socket] = true
+	}
+	return ours, nil
+}
+
+// PodsOf counts the user's sockets by the pods in whose books they are.
+func (p *Presence) PodsOf(ctx context.Context, user models.UserID) (map[string]int, error) {
+	members, err := p.members(ctx, "pods_of", user)
+	if err != nil {
+		return nil, err
+	}
+	var pods map[string]string
+	err = p.ask("pods_of", func() (err error) {
+		pods, err = p.trips.podsOf(ctx, members[:min(len(members), maxBeside)])
+		return err
+	})
+	counts := map[string]int{}
+	for _, pod := range pods {
+		counts[pod]++
+	}
+	return counts, err
+}
+
+// podsOf says in which pod's books each of the sockets is that is in any.
+func (t *trips) podsOf(ctx context.Context, sockets []string) (map[string]string, error) {
+	ours := map[string]string{}
 	if len(sockets) == 0 {
 		return ours, nil
 	}
@@ -95,14 +126,14 @@ func (t *trips) booked(ctx context.Context, sockets []string) (map[string]bool, 
 	if err != nil && !isWrongType(err) {
 		return nil, models.Unavailable("Redis", err)
 	}
-	for _, book := range books {
+	for n, book := range books {
 		users, err := book.Result()
 		if err != nil && !isWrongType(err) {
 			return nil, models.Unavailable("Redis", err)
 		}
 		for i, user := range users {
 			if user != nil {
-				ours[sockets[i]] = true
+				ours[sockets[i]] = pods[n]
 			}
 		}
 	}

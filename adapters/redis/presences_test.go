@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"testing"
 	"time"
@@ -42,6 +43,23 @@ func testPresences(t *testing.T, client driver.UniversalClient, a, b *pod) {
 		}
 		if _, _, err := p.Remove(ctx, u, socket, time.Time{}); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// Whose sockets are on which pods is known, a dead pod's too.
+func TestPodsOf(t *testing.T) {
+	t.Parallel()
+	client := open(t, startServer(t).url())
+	a, b := newPod(t, client, "a"), newPod(t, client, "b")
+	a.mustAdd(t, "u", "s1", "s2")
+	b.mustAdd(t, "u", "s3")
+	b.mustAdd(t, "v", "s4")
+	ctx := context.Background()
+	client.SAdd(ctx, "user:u:sockets", "node") // in nobody's books
+	for user, want := range map[models.UserID]map[string]int{"u": {"a": 2, "b": 1}, "v": {"b": 1}, "nobody": {}} {
+		if got, err := a.PodsOf(ctx, user); err != nil || !maps.Equal(got, want) {
+			t.Errorf("%s: %v, %v; want %v", user, got, err, want)
 		}
 	}
 }

@@ -1,0 +1,75 @@
+package rooms
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	"parley/models"
+)
+
+// Sockets of a pod that was killed count until it is cleaned up after. Nobody notes
+// what they had; the pod has said how far it had heard.
+
+// leftByDead is the absence that began for a user when a pod that has other sockets
+// of theirs fell silent: it answered for none of them, and will note nothing. That
+// it is takes a while to be seen.
+func (s *Service) leftByDead(ctx context.Context, user models.UserID) (left models.Absence, found bool) {
+	look, over := time.NewTicker(markEvery), time.After(goneAfter)
+	defer look.Stop()
+	for {
+		for pod := range s.silentPodsOf(ctx, user) {
+			heard, _ := s.Marks.HeardBy(pod)
+			if had := s.heardByDead(models.Departure{Pod: pod}); !found || had.Before(left.Heard) {
+				left, found = models.Absence{Since: heard, Had: models.Had{Heard: had}}, true
+			}
+		}
+		if found {
+			return left, true
+		}
+		select {
+		case <-look.C:
+		case <-over:
+			return models.Absence{}, false
+		case <-ctx.Done():
+			return models.Absence{}, false
+		}
+	}
+}
+
+// living is how many of the user's sockets that are left are Parley's, and not of
+// a pod that has fallen silent.
+func (s *Service) living(ctx context.Context, user models.UserID, left int) int {
+	n := s.ours(ctx, user, left)
+	if n == 0 {
+		return 0
+	}
+	for _, sockets := range s.silentPodsOf(ctx, user) {
+		n -= sockets
+	}
+	return max(0, n)
+}
+
+// silentPodsOf counts the user's sockets on pods that are silent, by pod.
+func (s *Service) silentPodsOf(ctx context.Context, user models.UserID) map[string]int {
+	if _, any := s.Marks.HeardBySilent(); !any {
+		return nil
+	}
+	pods, err := s.Presence.PodsOf(ctx, user)
+	if err != nil {
+		s.Logger.Warn("not known which pods have the user's sockets", "user", user, "error", err)
+		s.Metrics.Dropped("others_unknown")
+	}
+	maps.DeleteFunc(pods, func(pod string, _ int) bool { return !s.Marks.Suspect(pod) })
+	return pods
+}
+
+// heardByDead is up to when the sockets of a pod that died had all: as far as that
+// pod said it had heard, less what a connection had not that was dead before.
+func (s *Service) heardByDead(d models.Departure) time.Time {
+	heard, ok := s.Marks.HeardBy(d.Pod)
+	if !ok {
+		heard = d.At.Add(-models.Slack)
+	}
+	return heard.Add(-s.Limits.Unheard)
+}
