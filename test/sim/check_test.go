@@ -66,7 +66,8 @@ func (p *page) sure(what string, conn int, broke time.Time) time.Time {
 		return broke
 	}
 	if !p.modern || what != "twice" {
-		return later(pod.marks.HeardAt(broke), broke.Add(-mostBehind)).Add(-pingInterval - pingTimeout)
+		const rounds = 500 * time.Millisecond // it says what it had heard a round ago, or two
+		return later(pod.marks.HeardAt(broke.Add(-rounds)), broke.Add(-mostBehind)).Add(-pingInterval - pingTimeout)
 	}
 	last := p.opened
 	for _, r := range p.got {
