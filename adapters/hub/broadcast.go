@@ -38,7 +38,7 @@ func (s *Server) send(p socketio.Packet, to socketio.Audience, volatile bool, on
 	msg.rooms = to.Rooms
 	room := recipients.Get().(*[]*member)
 	x.mu.Lock()
-	now := s.opts.Now() // under the lock: times tell the order of sending
+	now := x.tick(s.opts.Now()) // times tell the order of sending
 	if msg.sent != nil {
 		msg.sent.at = now
 		if x.repeated(to.Rooms, msg.sent.id, now, s.horizon(now)) {

@@ -23,6 +23,17 @@ type index struct {
 	// not. It is told under mu, so that it never hears of a closing after the
 	// opening that followed it.
 	watcher cluster.RoomWatcher
+	ticked  time.Time
+}
+
+// tick is now, or right after the last tick: no two are the same, however coarse
+// the clock. It needs x.mu.
+func (x *index) tick(now time.Time) time.Time {
+	if !now.After(x.ticked) {
+		now = x.ticked.Add(time.Nanosecond)
+	}
+	x.ticked = now
+	return now
 }
 
 func newIndex() *index {

@@ -15,8 +15,8 @@ import (
 // depart is where every socket that was let in leaves, whatever the path; it is
 // called any number of times and acts once. It never blocks.
 func (s *Server) depart(m *member, reason socketio.Reason) {
-	now := s.opts.Now()
 	s.index.mu.Lock()
+	now := s.index.tick(s.opts.Now())
 	if m.phase < admitted || m.phase == gone {
 		s.index.mu.Unlock()
 		return // OnConnect still runs, or refused it; or it has left

@@ -180,7 +180,7 @@ func (s *Server) Retell(message models.Message, asOf time.Time, except []models.
 	msg.rooms = []string{string(message.ChatID)}
 	x, id := s.index, message.ID
 	x.mu.Lock()
-	now := s.opts.Now()
+	now := x.tick(s.opts.Now())
 	msg.sent.at = now
 	r := x.rooms[string(message.ChatID)]
 	if r == nil {

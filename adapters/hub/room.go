@@ -100,7 +100,7 @@ func (x *index) join(m *member, name string, now time.Time) {
 			x.watcher.RoomOpened(name)
 		}
 	}
-	m.seats = append(m.seats, seat{room: r, at: len(r.members), since: now})
+	m.seats = append(m.seats, seat{room: r, at: len(r.members), since: x.tick(now)})
 	r.members = append(r.members, m)
 }
 

@@ -1,11 +1,14 @@
 package hub
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
+
+	"parley/models"
 )
 
 // Whatever comes and goes, members know where they stand, and rooms who is in
@@ -16,6 +19,7 @@ func TestMembersKnowWhereTheyStand(t *testing.T) {
 	want := map[*member]map[string]time.Time{}
 	var all []*member
 	for i := range 12 {
+		now = now.Add(time.Second)
 		m := &member{id: fmt.Sprint("socket", i), gate: &gate{}}
 		x.add(m, now)
 		all, want[m] = append(all, m), map[string]time.Time{m.id: now}
@@ -77,5 +81,37 @@ func (x *index) check(t *testing.T, step int, want map[*member]map[string]time.T
 	}
 	if seats != 0 {
 		t.Fatalf("step %d: %d seats in no room", step, seats)
+	}
+}
+
+// However coarse the clock: what went to several rooms at one time is told in the
+// order in which it was sent.
+func TestTheOrderOfWhatWasSentAtOneTime(t *testing.T) {
+	t.Parallel()
+	at, other := time.Now(), models.ChatID("aaaaaaaaaaaaaaaaaaaaaaaa")
+	p := newPod(t, func(o *Options) { o.Now = func() time.Time { return at } }, chat)
+	p.s.OnConnect(func(_ context.Context, d *Door) (Welcome, error) {
+		d.Identify("u")
+		d.Enter([]models.ChatID{chat, other})
+		return Welcome{UserID: "u"}, nil
+	})
+	p.start()
+	c := p.dial()
+	c.connect("u")
+	var want []models.MessageID
+	for i := range 6 {
+		m := msg([]models.ChatID{chat, other}[i%2], i+1, "x")
+		p.s.Emit(toChat(m.Message.ChatID), m)
+		want = append(want, m.Message.ID)
+		c.message()
+	}
+	c.close()
+	eventually(t, "departure", func() bool { return len(p.departures()) == 1 })
+	var have []models.MessageID
+	for _, d := range p.departures()[0].Sent {
+		have = append(have, d.ID)
+	}
+	if !slices.Equal(have, want) {
+		t.Errorf("%v, not %v", have, want)
 	}
 }

@@ -9,6 +9,10 @@ var known = []struct{ what, script string }{
 	redis paused(640) at 973.024151ms for 879ms
 	redis paused(783) at 7.926733317s for 2.973s
 	reloads(449) at 9.998235107s`},
+	{"lost: what went to two chats at one time was told of a departure in another order", `
+	seed=104 users=6 pods=2 length=5.1s every=470ms
+	pod cut off(56) at 1s for 3s
+	slow(57) at 4s for 12s`},
 	{"lost: written to a connection that was gone when its pod sent it off", `
 	seed=1 users=6 pods=1 length=5s every=1.4s
 	vanishings(29) at 1s

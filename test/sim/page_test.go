@@ -295,19 +295,26 @@ func (p *page) stall(d time.Duration) {
 
 // rest waits until the page reads again.
 func (p *page) rest(ctx context.Context, l *link) {
-	p.mu.Lock()
-	var until time.Time
-	for _, s := range p.stalled {
-		if s.to.After(until) {
-			until = s.to
+	left := func() time.Duration {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		var until time.Time
+		for _, s := range p.stalled {
+			if s.to.After(until) {
+				until = s.to
+			}
 		}
+		return time.Until(until)
 	}
-	p.mu.Unlock()
-	if d := time.Until(until); d > 0 {
+	rested := false
+	for d := left(); d > 0 && ctx.Err() == nil; d = left() {
+		rested = true
 		select {
 		case <-time.After(d):
 		case <-ctx.Done():
 		}
+	}
+	if rested {
 		l.open(wide)
 		p.mu.Lock()
 		if last := len(p.stays) - 1; p.connected && !p.stays[last].to.IsZero() {

@@ -14,13 +14,18 @@ type shrinking struct {
 	what string
 }
 
-// grave is which of several broken guarantees is shrunk for.
+// grave is which of several broken guarantees is shrunk for; others follow.
 var grave = []string{"lost", "leaked", "order", "ghost", "failed", "offline twice", "twice", "again"}
 
 func gravest(faults []fault) string {
 	for _, what := range grave {
 		if slices.ContainsFunc(faults, func(f fault) bool { return f.what == what }) {
 			return what
+		}
+	}
+	for _, f := range faults {
+		if f.what != unknowable {
+			return f.what
 		}
 	}
 	return ""
