@@ -131,26 +131,33 @@ func (c *collection) change(old, u bson.Raw) (bool, error) {
 // matching returns the documents that match: by _id or an index, else by
 // reading them all.
 func (c *collection) matching(filter bson.Raw) (found []bson.Raw, err error) {
+	rest := filter
 	take := func(d bson.Raw) {
 		if err == nil {
 			var ok bool
-			if ok, err = matches(d, filter); ok {
+			if ok, err = matches(d, rest); ok {
 				found = append(found, d)
 			}
 		}
 	}
-	for _, v := range wanted(filter.Lookup("_id")) {
-		if d, ok := c.docs[key(v)]; ok {
-			take(d)
+	if ids := wanted(filter.Lookup("_id")); len(ids) > 0 {
+		if rest, err = without(filter, "_id"); err != nil {
+			return nil, err
 		}
-	}
-	if filter.Lookup("_id").Type != 0 && len(wanted(filter.Lookup("_id"))) > 0 {
+		for _, v := range ids {
+			if d, ok := c.docs[key(v)]; ok {
+				take(d)
+			}
+		}
 		return found, err
 	}
 	for field, index := range c.indexes {
 		values := wanted(filter.Lookup(field))
 		if len(values) == 0 {
 			continue
+		}
+		if rest, err = without(filter, field); err != nil {
+			return nil, err
 		}
 		seen := map[string]bool{}
 		for _, v := range values {
@@ -167,6 +174,27 @@ func (c *collection) matching(filter bson.Raw) (found []bson.Raw, err error) {
 		take(d)
 	}
 	return found, err
+}
+
+// without is the filter less what an index has answered: to look through
+// hundreds of values once more for each document would take longer than all else.
+func without(filter bson.Raw, field string) (bson.Raw, error) {
+	elements, err := filter.Elements()
+	if err != nil {
+		return nil, err
+	}
+	rest := bson.D{}
+	for _, e := range elements {
+		if e.Key() != field {
+			rest = append(rest, bson.E{Key: e.Key(), Value: e.Value()})
+			continue
+		}
+		operators, _ := e.Value().DocumentOK()
+		if several, _ := operators.Elements(); len(several) > 1 { // $in is not all that is asked
+			rest = append(rest, bson.E{Key: e.Key(), Value: e.Value()})
+		}
+	}
+	return bson.Marshal(rest)
 }
 
 // wanted are the values that a filter says a field has one of; none where it
