@@ -55,6 +55,13 @@ func (p *places) take(ctx context.Context, goingOn bool) error {
 	return ctx.Err()
 }
 
+// waiting is how many wait for a place.
+func (p *places) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.back.Len() + p.queue.Len()
+}
+
 // force takes a place, there or not.
 func (p *places) force() {
 	p.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -38,7 +39,10 @@ type Server struct {
 	crew    crew.Crew
 	leavers chan struct{}
 	places  *places
-	waiting atomic.Int64
+	// coming is the pace of new connections, beginning that of those that are let
+	// in: after an outage thousands stand at the door.
+	coming, beginning *pace
+	waiting           atomic.Int64
 	// complaints are about sockets that cannot be let in: seldom, because there
 	// may be thousands of them.
 	complaints rate.Sometimes
@@ -70,7 +74,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opts: opts, index: newIndex(), leavers: make(chan struct{}, leaversAtOnce),
-		places: newPlaces(opts.LetInAtOnce), complaints: rate.Sometimes{Interval: complaintEvery},
+		places: newPlaces(opts.LetInAtOnce), complaints: rate.Sometimes{Interval: complaintEvery}, coming: newPace(), beginning: newPace(),
 		detained: detained{patience: detainFor, limit: maxDetained}, stop: make(chan struct{}), heard: make(chan struct{}),
 	}
 	s.reseating = make(chan struct{}, 1)
@@ -85,6 +89,7 @@ func New(o Options) (*Server, error) {
 			PingInterval: opts.PingInterval, PingTimeout: opts.PingTimeout, CloseTimeout: farewell,
 			MaxPayload: opts.MaxPayload, MaxBacklog: opts.MaxBacklogBytes, AllowEIO3: opts.AllowEIO3,
 			CORS: corsOf(opts.CORSOrigins), Metrics: engineMetrics{opts.Metrics}, Now: time.Now,
+			AllowRequest: func(r *http.Request) error { return s.coming.step(r.Context()) },
 		},
 		Parser: parser, ConnectTimeout: opts.ConnectTimeout, MaxEvents: maxEvents,
 		Adapter: func(*socketio.Namespace) socketio.Adapter { return adapter{s} },

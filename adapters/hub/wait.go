@@ -160,6 +160,9 @@ func (s *Server) try(ctx context.Context, d *Door) error {
 		return models.Unavailable("the server", err)
 	}
 	defer s.places.give()
+	if err := s.beginning.step(ctx); err != nil {
+		return models.Unavailable("the server", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.opts.HandshakeTimeout)
 	defer cancel()
 	var welcome Welcome
