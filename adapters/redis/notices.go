@@ -37,12 +37,13 @@ type notices struct {
 	// waiting is who waits on which channel; a goroutine of its own keeps the
 	// subscription to that while there is anybody.
 	waiting map[string][]chan struct{}
+	moved   map[string]struct{} // channels somebody has begun or ceased to wait on since
 	running bool
 	changed chan struct{}
 }
 
 func newNotices(client driver.UniversalClient) *notices {
-	return &notices{client: client, waiting: map[string][]chan struct{}{}, changed: make(chan struct{}, 1)}
+	return &notices{client: client, waiting: map[string][]chan struct{}{}, moved: map[string]struct{}{}, changed: make(chan struct{}, 1)}
 }
 
 // await returns what is poked when it is time to look: once the channel is
@@ -53,6 +54,7 @@ func (n *notices) await(channel string) (look <-chan struct{}, done func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.waiting[channel] = append(n.waiting[channel], c)
+	n.moved[channel] = struct{}{}
 	if !n.running {
 		n.running = true
 		go n.run()
@@ -96,6 +98,7 @@ func (n *notices) leave(channel string, c chan struct{}) {
 	if n.waiting[channel] = left; len(left) == 0 {
 		delete(n.waiting, channel)
 	}
+	n.moved[channel] = struct{}{}
 	poke(n.changed)
 }
 
@@ -169,20 +172,20 @@ func (n *notices) changes(listening map[string]bool) (come, gone []string, nobod
 	defer n.mu.Unlock()
 	if len(n.waiting) == 0 {
 		n.running = false
+		clear(n.moved)
 		return nil, nil, true
 	}
-	for channel := range n.waiting {
-		if !listening[channel] {
+	for channel := range n.moved { // of thousands that wait, a few
+		switch awaited := n.waiting[channel] != nil; {
+		case awaited && !listening[channel]:
 			listening[channel] = true
 			come = append(come, channel)
-		}
-	}
-	for channel := range listening {
-		if n.waiting[channel] == nil {
+		case !awaited && listening[channel]:
 			delete(listening, channel)
 			gone = append(gone, channel)
 		}
 	}
+	clear(n.moved)
 	return come, gone, false
 }
 
