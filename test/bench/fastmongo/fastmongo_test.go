@@ -112,6 +112,12 @@ func TestWhatTheServersSend(t *testing.T) {
 	if n := count(bson.D{{Key: "participants", Value: user}}); n != 1 {
 		t.Errorf("%d chats of the user, want 1", n)
 	}
+	for most, want := range map[string]int{"participants.0": 0, "participants.1": 1, "participants.3": 2} {
+		filter := bson.D{{Key: "participants", Value: bson.D{{Key: "$in", Value: bson.A{"a"}}}}, {Key: most, Value: bson.D{{Key: "$exists", Value: false}}}}
+		if n := count(filter); n != want {
+			t.Errorf("%d chats without %s, want %d", n, most, want)
+		}
+	}
 	if _, err := chats.InsertOne(ctx, bson.D{{Key: "_id", Value: chat}}); !mongo.IsDuplicateKeyError(err) {
 		t.Errorf("a second document with an _id: %v", err)
 	}

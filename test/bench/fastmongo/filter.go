@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -30,8 +31,10 @@ func condition(d bson.Raw, name string, want bson.RawValue) (bool, error) {
 	switch {
 	case name == "$and", name == "$or":
 		return combined(d, name, want)
-	case strings.HasPrefix(name, "$"), strings.Contains(name, "."):
+	case strings.HasPrefix(name, "$"):
 		return false, fmt.Errorf("the filter %s is not supported", name)
+	case strings.Contains(name, "."):
+		return within(d, name, want)
 	}
 	have := alternatives(d.Lookup(name))
 	operators, ok := want.DocumentOK()
@@ -56,6 +59,18 @@ func condition(d bson.Raw, name string, want bson.RawValue) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// within asks whether an array has so many values: "participants.100": {$exists: false}.
+func within(d bson.Raw, name string, want bson.RawValue) (bool, error) {
+	field, at, _ := strings.Cut(name, ".")
+	operators, _ := want.DocumentOK()
+	exists, ok := operators.Lookup("$exists").BooleanOK()
+	several, err := operators.Elements()
+	if _, isNumber := strconv.Atoi(at); isNumber != nil || err != nil || !ok || len(several) != 1 {
+		return false, fmt.Errorf("the filter %s: %s is not supported", name, want)
+	}
+	return exists == (d.Lookup(field, at).Type != 0), nil
 }
 
 func combined(d bson.Raw, name string, filters bson.RawValue) (bool, error) {
