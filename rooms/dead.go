@@ -12,13 +12,13 @@ import (
 // what they had; the pod has said how far it had heard.
 
 // leftByDead is the absence that began for a user when a pod that has other sockets
-// of theirs fell silent: it answered for none of them, and will note nothing. That
-// it is takes a while to be seen.
+// of theirs fell silent: it answered for none of them, and will note nothing, or too
+// late. That it is takes a while to be seen.
 func (s *Service) leftByDead(ctx context.Context, user models.UserID) (left models.Absence, found bool) {
 	look, over := time.NewTicker(markEvery), time.After(goneAfter)
 	defer look.Stop()
 	for {
-		for pod := range s.silentPodsOf(ctx, user) {
+		for pod := range s.podsOf(ctx, user, s.Marks.Still) {
 			heard, _ := s.Marks.HeardBy(pod)
 			if had := s.heardByDead(models.Departure{Pod: pod}); !found || had.Before(left.Heard) {
 				left, found = models.Absence{Since: heard, Had: models.Had{Heard: had}}, true
@@ -44,23 +44,23 @@ func (s *Service) living(ctx context.Context, user models.UserID, left int) int 
 	if n == 0 {
 		return 0
 	}
-	for _, sockets := range s.silentPodsOf(ctx, user) {
+	if _, any := s.Marks.HeardBySilent(); !any {
+		return n
+	}
+	for _, sockets := range s.podsOf(ctx, user, s.Marks.Suspect) {
 		n -= sockets
 	}
 	return max(0, n)
 }
 
-// silentPodsOf counts the user's sockets on pods that are silent, by pod.
-func (s *Service) silentPodsOf(ctx context.Context, user models.UserID) map[string]int {
-	if _, any := s.Marks.HeardBySilent(); !any {
-		return nil
-	}
+// podsOf counts the user's sockets on such pods, by pod.
+func (s *Service) podsOf(ctx context.Context, user models.UserID, such func(pod string) bool) map[string]int {
 	pods, err := s.Presence.PodsOf(ctx, user)
 	if err != nil {
 		s.Logger.Warn("not known which pods have the user's sockets", "user", user, "error", err)
 		s.Metrics.Dropped("others_unknown")
 	}
-	maps.DeleteFunc(pods, func(pod string, _ int) bool { return !s.Marks.Suspect(pod) })
+	maps.DeleteFunc(pods, func(pod string, _ int) bool { return !such(pod) })
 	return pods
 }
 

@@ -116,6 +116,15 @@ func (m *Marks) Suspect(pod string) bool {
 	return o != nil && m.silent(o)
 }
 
+// Still says whether a pod's mark stands still: it may be cut off, and whoever asks
+// it for its sockets has no answer.
+func (m *Marks) Still(pod string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	o := m.others[pod]
+	return o != nil && !o.mark.Over && m.traded.Sub(o.since) >= goneAfter
+}
+
 // HeardBySilent is the least of what the pods had heard that are silent, or of all
 // other pods while they cannot be heard of; ok is false where there are none.
 func (m *Marks) HeardBySilent() (heard time.Time, ok bool) {

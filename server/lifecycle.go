@@ -106,7 +106,7 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 		err = errors.Join(fmt.Errorf("finishing requests: %w", herr), httpServer.Close())
 	}
 	s.settlePresence(ctx)
-	if ferr := s.unlessAway("the mark", s.rooms.Farewell(ctx)); ferr != nil {
+	if ferr := s.farewell(ctx); ferr != nil {
 		err = errors.Join(err, fmt.Errorf("taking leave of the other pods: %w", ferr))
 	}
 	if serr := s.closeSockets(ctx); serr != nil {
@@ -115,6 +115,14 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 	t.cancel()
 	t.group.Wait()
 	return errors.Join(err, s.closeWithin(ctx))
+}
+
+// farewell leaves time, too, and does not wait long for a Redis that is silent: who
+// goes without a word is found out.
+func (s *Server) farewell(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, min(time.Second, time.Until(deadline(ctx))/4))
+	defer cancel()
+	return s.unlessAway("the mark", s.rooms.Farewell(ctx))
 }
 
 // closeSockets leaves time for what is closed after them: a database that is away

@@ -48,7 +48,8 @@ const refused = [
   ['userId of 10 kB', () => ({ token: token('x'.repeat(10_000)) }), ['token_invalid', 'token_malformed']],
 ];
 
-const keys = async () => (await w.redis.keys('*')).sort();
+// What pods tell each other all the time is nobody's handshake.
+const keys = async () => (await w.redis.keys('*')).filter((k) => k !== 'parley:marks').sort();
 
 for (const lib of libs) {
   for (const [transport, transports] of Object.entries(transportSets)) {

@@ -59,13 +59,14 @@ const mostBehind = 5 * time.Second
 
 // sure is a time such that what was stamped before, and came through the connection,
 // is not to come again: its pod was killed, and all that others can know is what
-// that had said it had heard, or what it told the client by its last offset.
+// that had said it had heard, or what it told the client by its last offset. Of one
+// that was cut off others know no more until it is back.
 func (p *page) sure(what string, conn int, broke time.Time) time.Time {
-	pod := p.on[conn]
-	if pod == nil || !pod.killed.Load() {
+	pod, byOffset := p.on[conn], p.modern && what == "twice"
+	if pod == nil || !pod.killed.Load() && (byOffset || !pod.cutOff(broke)) {
 		return broke
 	}
-	if !p.modern || what != "twice" {
+	if !byOffset {
 		const rounds = 500 * time.Millisecond // it says what it had heard a round ago, or two
 		return later(pod.marks.HeardAt(broke.Add(-rounds)), broke.Add(-mostBehind)).Add(-pingInterval - pingTimeout)
 	}

@@ -100,10 +100,14 @@ func (h *happening) happen(s step) {
 	case cutOff:
 		if p := w.pod(s.n); p != nil {
 			h.lasts("way to redis", func() {
-				defer w.outage(time.Now())
+				began := time.Now()
+				defer w.outage(began)
 				p.redis.hold(true)
 				time.Sleep(s.d)
 				p.redis.hold(false)
+				p.mu.Lock()
+				p.cuts = append(p.cuts, outage{began, time.Now()})
+				p.mu.Unlock()
 			})
 		}
 	case pausedRed, killedRed:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,8 @@ const (
 type pod struct {
 	name     string
 	killed   atomic.Bool
+	mu       sync.Mutex
+	cuts     []outage // when it was cut off from Redis
 	marks    *rooms.Marks
 	rooms    *rooms.Service
 	hub      *hub.Server
@@ -150,6 +153,16 @@ func (p *pod) close(ctx context.Context) error {
 		return fmt.Errorf("pod %s: %w", p.name, err)
 	}
 	return nil
+}
+
+// cutOff says whether it was when the connection broke, or before others could
+// know that it was back.
+func (p *pod) cutOff(broke time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.cuts, func(o outage) bool {
+		return broke.After(o.from.Add(-time.Second)) && broke.Before(o.to.Add(time.Second))
+	})
 }
 
 // kill is kill -9: whatever the pod does from now on, nobody hears of it.
