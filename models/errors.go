@@ -59,6 +59,10 @@ func Unavailable(what string, err error) *Error {
 	return &Error{Code: CodeUnavailable, Message: what + " is not reachable; try again", RetryAfter: time.Second, What: what, Err: err}
 }
 
+// ErrUnanswered is in an error after which what was asked for may have been done,
+// or may be done yet.
+var ErrUnanswered = errors.New("there was no answer")
+
 // Internal makes the error for what should not have happened.
 func Internal(err error) *Error {
 	return &Error{Code: CodeInternal, Message: "internal error", Err: err}

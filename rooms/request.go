@@ -58,6 +58,25 @@ func (s *Service) answered(ctx context.Context, key string, sender models.UserID
 	}
 }
 
+// giveBack lets the next try with the key, if there is one, do what this one could
+// not. Where its messages may be stored yet, that is to store the same ones and not
+// others beside them: the claim stays, as one that nobody works on. Of files the next
+// try brings its own.
+func (s *Service) giveBack(ctx context.Context, key string, claimed time.Time, maybeStored bool) {
+	if key == "" {
+		return
+	}
+	var err error
+	if maybeStored {
+		_, err = s.Requests.TakeOver(ctx, key, claimed, time.Unix(0, 0).UTC())
+	} else {
+		err = s.Requests.Forget(ctx, key)
+	}
+	if err != nil {
+		s.Logger.Warn("idempotency key not given back", "error", err)
+	}
+}
+
 // repeat answers a retry, unless its sender has been shown the door meanwhile.
 func (s *Service) repeat(ctx context.Context, r models.Request, sender models.UserID) ([]models.Message, bool, error) {
 	if len(r.Messages) > 0 {

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -49,6 +50,31 @@ func TestARetryTakesOverFromARefusal(t *testing.T) {
 			t.Errorf("stored %d, emitted %d", len(w.messages), len(w.emitted))
 		}
 	})
+}
+
+// What may be stored yet, because nobody answered, is what the next try stores.
+func TestWhatMayBeStoredYetIsNotStoredTwice(t *testing.T) {
+	w := newWorld(t)
+	draft := models.Draft{ChatID: w.chat("ann", "bob"), SenderID: "ann", Text: "hi", IdempotencyKey: "k"}
+	for _, why := range []error{models.ErrUnanswered, errAway} {
+		w.failing("insert", why)
+		if _, err := w.svc.Send(context.Background(), draft); err == nil {
+			t.Fatal("no error")
+		}
+		w.failing("insert", nil)
+		first, kept := w.requests[requestKey("ann", draft.IdempotencyKey)]
+		if kept != errors.Is(why, models.ErrUnanswered) {
+			t.Errorf("after %v the key is kept: %v", why, kept)
+		}
+		again, err := w.svc.Send(context.Background(), draft)
+		if err != nil || len(again) != 1 || kept && again[0].ID != first.Messages[0].ID {
+			t.Errorf("the next try stored %v, %v; the first may have stored %v", again, err, first.Messages)
+		}
+		draft.IdempotencyKey += "k"
+	}
+	if len(w.messages) != 2 {
+		t.Errorf("stored %d", len(w.messages))
+	}
 }
 
 // That a request is done is noted after its answer, and before the pod ends.

@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -78,18 +79,15 @@ func (s *Service) store(ctx context.Context, d models.Draft, chat models.Chat, u
 	stamp, landed := s.Marks.stamp()
 	defer landed()
 	messages = s.compose(d, urls, stamp)
+	claimed := s.now()
 	if key != "" {
-		claimed, err := s.Requests.Claim(ctx, models.Request{Key: key, Messages: messages, ClaimedAt: s.now()})
-		if err != nil || !claimed {
+		ours, err := s.Requests.Claim(ctx, models.Request{Key: key, Messages: messages, ClaimedAt: claimed})
+		if err != nil || !ours {
 			return nil, err == nil, err
 		}
 	}
 	if err := s.Messages.Insert(ctx, messages); err != nil {
-		if key != "" {
-			if ferr := s.Requests.Forget(ctx, key); ferr != nil {
-				s.Logger.Warn("idempotency key not given back", "error", ferr)
-			}
-		}
+		s.giveBack(ctx, key, claimed, len(urls) == 0 && errors.Is(err, models.ErrUnanswered))
 		return nil, false, err
 	}
 	s.publish(ctx, messages, chat.Participants)

@@ -27,6 +27,7 @@ func (s *Store) indexes() []index {
 		{s.messages, "chatId_1_createdAt_-1__id_-1", bson.D{
 			{Key: "chatId", Value: int32(1)}, {Key: "createdAt", Value: int32(-1)}, {Key: "_id", Value: int32(-1)},
 		}},
+		{s.absences, online + "_1__id_1", bson.D{{Key: online, Value: int32(1)}, {Key: "_id", Value: int32(1)}}},
 		{s.moves, "user_1_at_1", bson.D{{Key: "user", Value: int32(1)}, {Key: "at", Value: int32(1)}}},
 	}
 }

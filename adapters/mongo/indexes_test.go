@@ -33,9 +33,12 @@ func TestEnsureIndexes(t *testing.T) {
 	}
 }
 
-func TestTheIndexOfMoves(t *testing.T) {
+func TestTheIndexesOfOurOwn(t *testing.T) {
 	f := open(t, nil)
 	must(t, f.EnsureIndexes(t.Context()))
+	if got := f.indexNames(t, "parley_absences"); !slices.Equal(got, []string{"_id_", "online_1__id_1"}) {
+		t.Error(got)
+	}
 	if got := f.indexNames(t, "parley_moves"); !slices.Equal(got, []string{"_id_", "user_1_at_1"}) {
 		t.Error(got)
 	}

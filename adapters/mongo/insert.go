@@ -19,7 +19,9 @@ import (
 const maxTogether = 128 << 10
 
 // Insert stores all of them or none: what a failed insert left, or may yet
-// leave, behind is deleted, later if the database is away now.
+// leave, behind is deleted, later if the database is away now. Where it may, the
+// error is models.ErrUnanswered, and whoever stores the same messages by
+// InsertMissing has them for good.
 func (s *Store) Insert(ctx context.Context, messages []models.Message) error {
 	if len(messages) == 0 {
 		return nil
@@ -108,7 +110,7 @@ func outcomeOf(docs []bson.D, at int, err error) outcome {
 	case unsent(err):
 		return outcome{err: classify(err), answered: true}
 	case !errors.As(err, &bulk):
-		return outcome{err: classify(err), left: docs}
+		return outcome{err: classify(fmt.Errorf("%w: %w", models.ErrUnanswered, err)), left: docs}
 	}
 	mine := mongo.BulkWriteException{WriteConcernError: bulk.WriteConcernError, Labels: bulk.Labels}
 	refused := make([]bool, len(docs))

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,8 +165,8 @@ func writeError(done, at int, err error) (bson.D, error) {
 	return bson.D{{Key: "n", Value: int32(done)}, {Key: "writeErrors", Value: bson.A{e}}}, nil
 }
 
-// updateAll knows replacements, $set, $setOnInsert and upserts by _id, of one
-// document each.
+// updateAll knows replacements, $set, $unset, $setOnInsert and upserts by _id, of
+// one document each.
 func (c *collection) updateAll(r *request) (bson.D, error) {
 	statements, err := r.documents("updates")
 	if err != nil {
@@ -227,7 +228,7 @@ func updated(d bson.D, u bson.Raw, inserting bool) (bson.Raw, error) {
 	}
 	for _, op := range operators {
 		fields, ok := op.Value().DocumentOK()
-		if name := op.Key(); !ok || name != "$set" && name != "$setOnInsert" {
+		if name := op.Key(); !ok || name != "$set" && name != "$unset" && name != "$setOnInsert" {
 			return nil, fmt.Errorf("the update operator %s is not supported", name)
 		}
 		if op.Key() == "$setOnInsert" && !inserting {
@@ -238,7 +239,11 @@ func updated(d bson.D, u bson.Raw, inserting bool) (bson.Raw, error) {
 			return nil, err
 		}
 		for _, e := range elements {
-			d = set(d, e.Key(), e.Value())
+			if op.Key() == "$unset" {
+				d = slices.DeleteFunc(d, func(f bson.E) bool { return f.Key == e.Key() })
+			} else {
+				d = set(d, e.Key(), e.Value())
+			}
 		}
 	}
 	return bson.Marshal(d)

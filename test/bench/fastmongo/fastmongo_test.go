@@ -139,6 +139,16 @@ func TestWhatTheServersSend(t *testing.T) {
 	if err := seen.FindOne(ctx, bson.D{{Key: "_id", Value: "v"}}).Decode(&have); err != nil || have.N != 9 {
 		t.Errorf("a replacement left %+v, %v", have, err)
 	}
+	without := bson.D{{Key: "_id", Value: "v"}, {Key: "n", Value: nil}}
+	if err := seen.FindOne(ctx, without).Err(); err != mongo.ErrNoDocuments {
+		t.Errorf("a field that is there counts as none: %v", err)
+	}
+	if _, err := seen.UpdateOne(ctx, bson.D{{Key: "_id", Value: "v"}}, bson.D{{Key: "$unset", Value: bson.D{{Key: "n", Value: ""}}}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := seen.FindOne(ctx, without).Err(); err != nil {
+		t.Errorf("a field that was taken out: %v", err)
+	}
 	if err := seen.FindOne(ctx, bson.D{{Key: "_id", Value: "nobody"}}).Err(); err != mongo.ErrNoDocuments {
 		t.Errorf("what is not there: %v", err)
 	}

@@ -36,6 +36,10 @@ func condition(d bson.Raw, name string, want bson.RawValue) (bool, error) {
 	case strings.Contains(name, "."):
 		return within(d, name, want)
 	}
+	if want.Type == bson.TypeNull {
+		have := d.Lookup(name).Type
+		return have == bson.TypeNull || have == 0, nil
+	}
 	have := alternatives(d.Lookup(name))
 	operators, ok := want.DocumentOK()
 	if !ok {
