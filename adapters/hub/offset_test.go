@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gorilla "github.com/gorilla/websocket"
 
@@ -192,9 +193,16 @@ func TestNoOffset(t *testing.T) {
 	}
 }
 
+// heardAll is a pod that has heard all until then.
+type heardAll time.Time
+
+func (h heardAll) Heard() time.Time            { return time.Time(h) }
+func (h heardAll) HeardAt(time.Time) time.Time { return time.Time(h) }
+
 func TestOffsetInMsgpack(t *testing.T) {
 	t.Parallel()
-	p := newPod(t, func(o *Options) { o.Recovery = true; o.Msgpack = true }, chat).start()
+	heard := heardAll(time.UnixMilli(1767149317460))
+	p := newPod(t, func(o *Options) { o.Recovery, o.Msgpack, o.Marks = true, true, heard }, chat).start()
 	c := p.dial()
 	connect, err := hex.DecodeString("83a47479706500a36e7370a12fa46461746181a5746f6b656ea175")
 	if err != nil {
