@@ -266,7 +266,8 @@ func TestKickedAtTheDoor(t *testing.T) {
 }
 
 // A removal is answered while the socket stands at the door: of that chat it is
-// told nothing any more, neither what was found for it nor what was held back.
+// told nothing any more, neither what was found for it nor what was held back. Once
+// it was told connect it hears, before the answer, what was said while it was there.
 func TestARemovalCutsTheBacklog(t *testing.T) {
 	t.Parallel()
 	other := models.ChatID("aaaaaaaaaaaaaaaaaaaaaaaa")
@@ -292,6 +293,12 @@ func TestARemovalCutsTheBacklog(t *testing.T) {
 	p.s.Emit(toChat(other), msg(other, 6, "live, left later"))
 	if err := p.s.Leave(context.Background(), who, other); err != nil {
 		t.Fatal(err)
+	}
+	if got := c.message(); got != "held back, stays" {
+		t.Fatal(got)
+	}
+	if got := c.message(); got != "live, left later" {
+		t.Fatal(got)
 	}
 	third := models.ChatID("bbbbbbbbbbbbbbbbbbbbbbbb")
 	if err := p.s.Join(context.Background(), who, third); err != nil {

@@ -105,11 +105,15 @@ func (s *Server) joinLocal(to socketio.Audience, rooms []string) {
 
 func (s *Server) leaveLocal(to socketio.Audience, rooms []string) {
 	s.index.mu.Lock()
-	defer s.index.mu.Unlock()
-	for _, m := range s.index.pick(to, nil) {
+	picked := s.index.pick(to, nil)
+	for _, m := range picked {
 		for _, name := range rooms {
 			s.index.leave(m, name)
 		}
+	}
+	s.index.mu.Unlock()
+	for _, m := range picked {
+		m.session.Flush()
 	}
 }
 

@@ -166,6 +166,24 @@ func (m *member) open(now time.Time) {
 	m.seating.left = nil
 }
 
+// hearsOut sends a member that was told connect, and is about to leave the room, what
+// was said there and held back since: it was there. It needs index.mu.
+func (m *member) hearsOut(room string) {
+	if m.gate == nil || m.phase != live {
+		return
+	}
+	m.gate.held = slices.DeleteFunc(m.gate.held, func(msg message) bool {
+		if !slices.Contains(msg.rooms, room) || msg.sent == nil {
+			return false
+		}
+		m.gate.bytes -= msg.size
+		if !m.history.gave(msg.sent.id) {
+			m.push(&msg)
+		}
+		return true
+	})
+}
+
 // mayHear is false where the member was told to leave where the message is for
 // while that was looked up or held back. It needs index.mu.
 func (m *member) mayHear(msg *message) bool {

@@ -121,7 +121,8 @@ func (x *index) letIn(m *member, name string, now time.Time) {
 func (x *index) leave(m *member, name string) {
 	m.seating.leaves(name, m.gate != nil && m.user != "")
 	if i := m.seatIn(x.rooms[name]); i >= 0 {
-		if m.gate == nil { // else it was not sent anything there yet
+		m.hearsOut(name)
+		if m.gate == nil || m.phase == live { // else it was not sent anything there yet
 			sent, from := m.seats[i].sent()
 			m.history.from = later(m.history.from, from)
 			m.history.sets(sent...)
