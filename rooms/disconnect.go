@@ -21,10 +21,9 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	o := owed{departure: d, absence: absence, word: word}
 	// The note goes first: whoever connects the moment the set is empty must
 	// find since when it is.
-	if !note {
-		// whom it came beside has noted more, or will
-	} else if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
-		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
+	// Where none is, whom it came beside has noted more, or will.
+	noted := !note || s.noteAway(ctx, d, absence)
+	if !noted {
 		s.owe(o)
 	}
 	// And its client, the moment the socket does not count any more, its word.
@@ -38,8 +37,20 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 		s.owe(o)
 		return
 	}
+	if !noted { // Redis is back: who has just come elsewhere finds it there alone
+		s.noteAway(ctx, d, absence)
+	}
 	s.left(ctx, d, absence, removed, left)
 	s.paid(d.SocketID)
+}
+
+// noteAway says whether it is noted.
+func (s *Service) noteAway(ctx context.Context, d models.Departure, absence models.Absence) bool {
+	err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence)
+	if err != nil {
+		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
+	}
+	return err == nil
 }
 
 // Departed is Disconnect for a socket that presence has already let go: its pod
@@ -63,9 +74,7 @@ func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 	if o, ok := s.paid(d.SocketID); ok {
 		d, absence = o.departure, o.absence
 	}
-	if err := s.Presence.MarkAway(ctx, d.UserID, d.SocketID, absence); err != nil {
-		s.Logger.Warn("absence not noted", "user", d.UserID, "error", err)
-	}
+	s.noteAway(ctx, d, absence)
 	s.left(ctx, d, absence, true, left)
 	if left == 0 {
 		s.gone(ctx, d.UserID, d.At)

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -70,6 +71,44 @@ func TestReloadWhoseOldSocketGoesMeanwhile(t *testing.T) {
 	w.advance(time.Second)
 	seen := w.send("ann", chat, "seen")
 	same(t, "the new page", w.meet("b2", func() { w.disconnect("bob", "b1", seen.ID) }))
+}
+
+// justBack is Redis that comes back right after a departure was to be noted.
+type justBack struct {
+	Presence
+	away bool
+}
+
+func (p *justBack) MarkAway(ctx context.Context, user models.UserID, by models.SocketID, absence models.Absence) error {
+	if p.away {
+		p.away = false
+		return models.Unavailable("Redis", errAway)
+	}
+	return p.Presence.MarkAway(ctx, user, by, absence)
+}
+
+// The old page's pod cannot note its departure, and the moment after can take it out:
+// the new page, on another, finds the note all the same.
+func TestReloadWhenRedisIsJustBack(t *testing.T) {
+	w := newWorld(t)
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "old")
+	w.advance(time.Hour)
+	seen := w.send("ann", chat, "seen")
+	heard := w.now()
+	w.advance(time.Second)
+	w.send("ann", chat, "between the pages")
+	w.svc.Presence = &justBack{Presence: w.svc.Presence, away: true}
+	w.probe = func(models.UserID, models.SocketID) int {
+		w.parts(models.Departure{UserID: "bob", SocketID: "old", At: heard, Welcomed: true, Had: models.Had{Seen: []models.MessageID{seen.ID}}})
+		clear(w.svc.owes) // that is another pod's
+		return 0
+	}
+	d := &door{id: "new"}
+	if _, err := w.lets("bob", d); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "the new page", texts(d.later(context.Background())), "between the pages")
 }
 
 func TestReloadsInARowAreToldApart(t *testing.T) {

@@ -21,6 +21,11 @@ var known = []struct{ what, script string }{
 	seed=1 users=3 pods=1 length=8s every=1.41s
 	members(41) at 1s
 	pod restarted(40) at 5s for 1s`},
+	{"lost: a departure that could not be noted a moment before Redis was back", `
+	seed=17 users=5 pods=2 length=12.562s every=1.21s
+	reloads(29) at 1s
+	pod cut off(56) at 7s for 4s
+	reloads(56) at 10s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a
