@@ -3,8 +3,16 @@ package rooms
 import (
 	"context"
 	"slices"
+	"time"
 
 	"parley/models"
+)
+
+const (
+	// missedAgain is how soon the database is asked again for what a dead connection
+	// missed, missedWithin for how long: who is let in hears nothing meanwhile.
+	missedAgain  = time.Second
+	missedWithin = 30 * time.Second
 )
 
 // fromTheDead is for a client that comes beside other sockets of its user and
@@ -25,7 +33,7 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door
 	if err != nil || !found {
 		return nil // they live on other pods, or those are slow: what was missed is in the history
 	}
-	missed, _, err := s.missed(ctx, user, chats, left.Had)
+	missed, err := s.missedAtLast(ctx, user, chats, left.Had)
 	if err != nil {
 		s.Logger.Warn("what a dead connection missed was not looked up", "user", user, "error", err)
 		s.Metrics.Dropped("dead_connection")
@@ -46,6 +54,26 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door
 	}
 	s.Metrics.MessagesReplayed(len(events))
 	return events
+}
+
+// missedAtLast is missed for one that is let in already, and has no other time to be
+// sent it: while the database is away it waits, as long as its client does.
+func (s *Service) missedAtLast(ctx context.Context, user models.UserID, chats []models.ChatID, had models.Had) ([]models.Message, error) {
+	again, over := time.NewTicker(missedAgain), time.After(missedWithin)
+	defer again.Stop()
+	for {
+		missed, _, err := s.missed(ctx, user, chats, had)
+		if err == nil {
+			return missed, nil
+		}
+		select {
+		case <-again.C:
+		case <-over:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // unserved is for one that leaves before fromTheDead has said what it missed. It

@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"parley/models"
@@ -51,6 +52,30 @@ func TestBesideADeadConnection(t *testing.T) {
 			}
 		})
 	}
+}
+
+// MongoDB is away when it is to be looked up: who comes waits for it.
+func TestBesideADeadConnectionWithTheDatabaseAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		chat := w.chat("ann", "bob")
+		w.connect("bob", "old")
+		w.advance(time.Hour)
+		heard := w.now()
+		w.advance(time.Second)
+		w.send("ann", chat, "into the dead one")
+		w.probe = func(models.UserID, models.SocketID) int {
+			w.parts(models.Departure{UserID: "bob", SocketID: "old", At: heard, Welcomed: true, Reason: "ping timeout"})
+			w.failing("since", errAway)
+			time.AfterFunc(5*time.Second, func() { w.failing("since", nil) })
+			return 0
+		}
+		d := &door{id: "new"}
+		if _, err := w.lets("bob", d); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "later", texts(d.later(context.Background())), "into the dead one")
+	})
 }
 
 // Who can say what it had is not in need of it, and the first of all has nobody

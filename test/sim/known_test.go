@@ -26,6 +26,10 @@ var known = []struct{ what, script string }{
 	reloads(29) at 1s
 	pod cut off(56) at 7s for 4s
 	reloads(56) at 10s`},
+	{"lost: the database was away when it was to be looked up what a killed pod's page missed", `
+	seed=10 users=3 pods=2 length=20s every=1.86s
+	pod killed(26) at 16s for 3s
+	mongo away(45) at 18s for 4s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a
