@@ -201,23 +201,6 @@ func (w *world) due(u models.UserID, s sent) bool {
 	return true
 }
 
-// passedOver says whether the user, when they first came back after it was said,
-// was not in the chat any more.
-func (w *world) passedOver(u models.UserID, s sent) bool {
-	first := time.Time{}
-	for _, p := range w.all {
-		for _, at := range p.came {
-			if p.user == u && at.After(s.message.CreatedAt) && (first.IsZero() || at.Before(first)) {
-				first = at
-			}
-		}
-	}
-	return !first.IsZero() && slices.ContainsFunc(w.members, func(m membership) bool {
-		return m.user == u && m.chat == s.message.ChatID && !m.added && s.message.CreatedAt.Before(m.asked) &&
-			!first.Before(m.asked) && first.Before(w.next(m).did)
-	})
-}
-
 // deaf says whether pods did not hear each other all the time from when a message
 // was stored until a member was removed, as far as is known for certain.
 func (w *world) deaf(stored, removed time.Time) bool {
@@ -239,7 +222,7 @@ func (w *world) underWay(u models.UserID, s sent) bool {
 		if p.user != u {
 			return false
 		}
-		for _, broke := range p.ended {
+		for _, broke := range p.broke {
 			if !p.modern && near(broke) {
 				return true
 			}

@@ -77,7 +77,7 @@ func (h *happening) happen(s step) {
 	case killedPod:
 		h.lasts("pods", func() {
 			if p := w.take(s.n); p != nil {
-				h.unknowable()
+				h.unknowable(p)
 				p.kill()
 				time.Sleep(s.d)
 				h.again()
@@ -137,7 +137,7 @@ func (h *happening) killStoring(s step) {
 			return
 		}
 	}
-	h.unknowable()
+	h.unknowable(p)
 	h.world.bury(p)
 	p.kill()
 	time.Sleep(s.d)
@@ -160,12 +160,18 @@ func (h *happening) replace(i int, away time.Duration) {
 	h.open[i] = h.world.open(old.user, old.modern)
 }
 
-// unknowable is for what breaks connections of many pages at once.
-func (h *happening) unknowable() {
+// unknowable is for what breaks all connections to a pod at once. Those to others go
+// on, but what comes through them is in doubt as well if its pod is killed in turn
+// before it could say more.
+func (h *happening) unknowable(at *pod) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, p := range h.open {
-		p.unknowable()
+		if p.isOn(at) {
+			p.unknowable()
+		} else {
+			p.doubt()
+		}
 	}
 }
 

@@ -30,6 +30,17 @@ var known = []struct{ what, script string }{
 	seed=10 users=3 pods=2 length=20s every=1.86s
 	pod killed(26) at 16s for 3s
 	mongo away(45) at 18s for 4s`},
+	{"lost, to the checker: taken out of the chat while it was looked up what a killed pod's page missed", `
+	seed=10 users=5 pods=2 length=20s every=1.86s
+	pod killed(26) at 15.6s for 3.1s
+	members(45) at 17.5s`},
+	{"lost, to the checker: under way as the connection was reset, to a pod beside one that was killed before", `
+	seed=1 users=6 pods=2 length=13s every=353ms
+	pod killed(640) at 973ms for 1.329s
+	resets(183) at 2.655s
+	resets(41) at 4.685s
+	pod killed(783) at 7.926s for 3.423s
+	resets(449) at 9.998s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a

@@ -35,7 +35,8 @@ type page struct {
 	connected   bool
 	conns       int
 	on          map[int]*pod      // which each connection led to
-	ended       map[int]time.Time // when each connection broke, where nobody can know what came through it
+	ended       map[int]time.Time // when what came through each connection began to be in doubt
+	broke       []time.Time       // when connections broke, where nobody can know what was under way
 	came        []time.Time       // when it was let in
 	got         []receipt
 	told        []announcement
@@ -255,8 +256,23 @@ func (p *page) reset() {
 	}
 }
 
+// isOn says whether the page's last connection leads to the pod.
+func (p *page) isOn(at *pod) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.on[p.conns] == at
+}
+
 // unknowable notes that what was under way just now may or may not have arrived.
 func (p *page) unknowable() {
+	p.mu.Lock()
+	p.broke = append(p.broke, time.Now())
+	p.mu.Unlock()
+	p.doubt()
+}
+
+// doubt notes that of what came up to now others may know less than its pod.
+func (p *page) doubt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ended == nil {
