@@ -13,7 +13,7 @@ func (w *world) passedOver(u models.UserID, s sent) bool {
 	first := time.Time{}
 	for _, p := range w.all {
 		for _, at := range p.came {
-			if p.user == u && at.After(s.message.CreatedAt) && (first.IsZero() || at.Before(first)) {
+			if p.user == u && w.served(u, at).After(s.message.CreatedAt) && (first.IsZero() || at.Before(first)) {
 				first = at
 			}
 		}
