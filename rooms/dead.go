@@ -13,12 +13,18 @@ import (
 
 // leftByDead is the absence that began for a user when a pod that has other sockets
 // of theirs fell silent: it answered for none of them, and will note nothing, or too
-// late. That it is takes a while to be seen.
+// late. That it is takes a while to be seen; while Redis is away, nothing is.
 func (s *Service) leftByDead(ctx context.Context, user models.UserID) (left models.Absence, found bool) {
-	look, over := time.NewTicker(markEvery), time.After(goneAfter)
+	look, over := time.NewTicker(markEvery), time.NewTimer(missedWithin)
 	defer look.Stop()
-	for {
-		for pod := range s.podsOf(ctx, user, s.Marks.Still) {
+	defer over.Stop()
+	for seen := false; ; {
+		pods, err := s.podsOf(ctx, user, s.Marks.Still)
+		if err == nil && !seen {
+			seen = true
+			over.Reset(goneAfter)
+		}
+		for pod := range pods {
 			heard, _ := s.Marks.HeardBy(pod)
 			if had := s.heardByDead(models.Departure{Pod: pod}); !found || had.Before(left.Heard) {
 				left, found = models.Absence{Since: heard, Had: models.Had{Heard: had}}, true
@@ -29,7 +35,7 @@ func (s *Service) leftByDead(ctx context.Context, user models.UserID) (left mode
 		}
 		select {
 		case <-look.C:
-		case <-over:
+		case <-over.C:
 			return models.Absence{}, false
 		case <-ctx.Done():
 			return models.Absence{}, false
@@ -47,21 +53,26 @@ func (s *Service) living(ctx context.Context, user models.UserID, left int) int 
 	if _, any := s.Marks.HeardBySilent(); !any {
 		return n
 	}
-	for _, sockets := range s.podsOf(ctx, user, s.Marks.Suspect) {
+	suspect, err := s.podsOf(ctx, user, s.Marks.Suspect)
+	if err != nil {
+		return n
+	}
+	for _, sockets := range suspect {
 		n -= sockets
 	}
 	return max(0, n)
 }
 
 // podsOf counts the user's sockets on such pods, by pod.
-func (s *Service) podsOf(ctx context.Context, user models.UserID, such func(pod string) bool) map[string]int {
+func (s *Service) podsOf(ctx context.Context, user models.UserID, such func(pod string) bool) (map[string]int, error) {
 	pods, err := s.Presence.PodsOf(ctx, user)
 	if err != nil {
 		s.Logger.Warn("not known which pods have the user's sockets", "user", user, "error", err)
 		s.Metrics.Dropped("others_unknown")
+		return nil, err
 	}
 	maps.DeleteFunc(pods, func(pod string, _ int) bool { return !such(pod) })
-	return pods
+	return pods, nil
 }
 
 // heardByDead is up to when the sockets of a pod that died had all: as far as that

@@ -170,3 +170,32 @@ func TestBesideASocketOfADeadPod(t *testing.T) {
 		same(t, "the next page", w.connect("bob", "next"), "missed")
 	}
 }
+
+// Redis is away when it is to be found out whose pod was killed: who comes waits.
+func TestBesideASocketOfADeadPodWithRedisAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		chat := w.chat("ann", "bob")
+		w.connect("bob", "old")
+		delete(w.svc.welcomes, "old")
+		w.podOf["old"] = "other"
+		w.marks["other"] = models.Mark{Sent: w.clock, Heard: w.clock}
+		for range 3 {
+			if err := w.svc.hear(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			w.advance(2 * goneAfter)
+		}
+		w.send("ann", chat, "into nothing")
+		w.probe = func(models.UserID, models.SocketID) int {
+			w.failing("podsOf", errAway)
+			time.AfterFunc(5*time.Second, func() { w.failing("podsOf", nil) })
+			return 0
+		}
+		d := &door{id: "new"}
+		if _, err := w.lets("bob", d); err != nil {
+			t.Fatal(err)
+		}
+		same(t, "later", texts(d.later(context.Background())), "into nothing")
+	})
+}

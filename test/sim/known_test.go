@@ -41,6 +41,10 @@ var known = []struct{ what, script string }{
 	resets(41) at 4.685s
 	pod killed(783) at 7.926s for 3.423s
 	resets(449) at 9.998s`},
+	{"lost: Redis was away when it was to be found out whose pod was killed", `
+	seed=10 users=3 pods=2 length=20s every=120ms
+	pod killed(26) at 16s for 3s
+	pod cut off(45) at 18s for 4s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a
