@@ -33,6 +33,10 @@ func (s *Service) leftByDead(ctx context.Context, user models.UserID) (left mode
 		if found {
 			return left, true
 		}
+		// Others may have cleaned up after it while Redis was away for us alone.
+		if noted, found, err := s.Presence.Away(ctx, user); err == nil && found && noted.Back.IsZero() {
+			return noted, true
+		}
 		select {
 		case <-look.C:
 		case <-over.C:

@@ -45,6 +45,10 @@ var known = []struct{ what, script string }{
 	seed=10 users=3 pods=2 length=20s every=120ms
 	pod killed(26) at 16s for 3s
 	pod cut off(45) at 18s for 4s`},
+	{"lost: others cleaned up after a killed pod while Redis was away for who came", `
+	seed=20 users=3 pods=3 length=20s every=1.52s
+	pod killed(28) at 14.1s for 1.6s
+	pod cut off(12) at 16s for 3.4s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a
