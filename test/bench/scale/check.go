@@ -52,7 +52,9 @@ func (c *costs) predictions(t table) (all []prediction, err error) {
 			blurred(what+": Redis commands", want.commands, have.commands, blur)
 			note(what+": MongoDB trips", want.trips, have.trips)
 		}
-		want, have := b.everywhere(a, b.connect, many), read.event(many, "a connect")
+		// The machine lets in as many a second on many pods as on few: of that each
+		// pod has less, and shares less.
+		want, have := b.connects(a, many, b.arrivals*few/many), read.event(many, "a connect")
 		note("a connect: pushed to pods", want.received, have.received)
 		blurred("a connect: Redis commands", want.commands, have.commands, blur)
 		note("a connect: MongoDB trips", want.trips, have.trips)

@@ -91,15 +91,17 @@ type costs struct {
 
 // bus is what was counted with one adapter.
 type bus struct {
-	podTTL, peerTTL   float64 // Redis commands in a PRESENCE_TTL: of a pod, and for each other one
+	podTTL, peerTTL   float64 // Redis commands in a PRESENCE_TTL: of a pod, and for each other one; without marks
 	socketTTL         float64 // and for each socket
 	redisIdle         float64 // µs of Redis in a PRESENCE_TTL and socket
-	connect, left     event
+	connect, left     event   // a connect without its share of what is gathered
+	arrivals          float64 // a second, at a pod of those counted
 	small, large      event   // a message to smallSize and to largeSize
 	withRoom, without float64 // µs of a pod by a foreign message
 	push, publication float64 // µs of Redis: by pod that is sent it, and by message
 	pushBytes         float64
 	command           float64 // µs of Redis for a small one of many
+	lone              float64 // µs of Redis for one of those pods ask by the clock
 	kept              float64 // bytes of Redis by socket
 	subscription      float64 // bytes of Redis for one to a room
 }
@@ -166,7 +168,11 @@ func extremes(list []int) (low, high int) {
 	return low, high
 }
 
-const perPod = "idle, nobody connected: Redis commands a PRESENCE_TTL and pod"
+const (
+	perPod     = "idle, nobody connected: Redis commands a PRESENCE_TTL and pod"
+	perPodCPU  = "idle, nobody connected: µs CPU a second, Redis, by pod"
+	countedTTL = 6 // seconds of PRESENCE_TTL as it was counted
+)
 
 func (c *costs) counted(t table) error {
 	for _, name := range adapters {
@@ -187,9 +193,14 @@ func (c *costs) counted(t table) error {
 		if name == "redis-sharded" {
 			b.subscription = max(b.kept-c.bus["redis"].kept, 0) * countedUsers / max(read.row(few, "subscriptions: in all"), 1)
 		}
+		// Each has a whole number of trips of its own; the rest is shared.
+		own, shared := math.Modf(b.connect.trips)
+		b.connect.trips, b.arrivals = own, arrivalsFor(shared)
 		two, eight := read.row(few, perPod), read.row(many, perPod)
 		b.peerTTL = max(eight-two, 0) / (many - few)
-		b.podTTL = two - b.peerTTL*(few-1)
+		b.podTTL = max(two-b.peerTTL*(few-1)-countedTTL*marksEach*markCounted, 0)
+		const unseen = countedTTL * marksEach * (markCommands - markCounted) // left out by the counting, not by Redis
+		b.lone = read.row(many, perPodCPU) * countedTTL / (eight + unseen)
 		pushes := read.row(many, "a foreign message: received by pods") - read.row(few, "a foreign message: received by pods")
 		if pushes > 0 {
 			b.push = max(read.row(many, "a foreign message: µs CPU, Redis")-read.row(few, "a foreign message: µs CPU, Redis"), 0) / pushes

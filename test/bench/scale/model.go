@@ -43,10 +43,39 @@ type redisLoad struct {
 	commands, published, pushed float64 // a second
 	bytes                       float64 // a second, sent
 	cpu, least                  float64 // where each command comes by itself, and where Redis takes many in a turn
-	idle                        float64 // of cpu: what idle sockets cost
+	idle, clock                 float64 // of cpu: what idle sockets cost, and what pods ask by the clock
+	clocked                     float64 // of commands
 	subscriptions               float64
 	kept                        float64 // bytes
 }
+
+// Of the others pods hear how far they are by trading marks (rooms/hear.go,
+// adapters/redis/marks.go), whatever PRESENCE_TTL is. The commands are HSET,
+// HGETALL, a fence of the bus and PUBSUB NUMSUB; make scaling leaves PUBSUB out,
+// because it asks that itself. Bytes are of RESP3 with a pod's name of 32
+// characters: 39 of the name and 34 of its mark, and 63 of the rest of the
+// answers. markField is by INFO commandstats, in round figures: HGETALL took 3.7 to
+// 5.5 µs of 50 fields.
+const (
+	marksEach    = 4 // a second and pod
+	markCommands = 4
+	markCounted  = 3
+	markBytes    = 73 // of each pod
+	markRest     = 63
+	markField    = 0.1 // µs of Redis
+)
+
+// gatherRest is how long who comes just after others were told of waits for
+// company (rooms/gather.go), in seconds.
+const gatherRest = 0.1
+
+// share is an arrival's part of the query that looks up who is told of it, at a
+// pod where so many arrive a second: one that comes alone is looked up at once,
+// and those of the rest after it go together with the next.
+func share(arrivals float64) float64 { return 1 / (1 + arrivals*gatherRest) }
+
+// arrivalsFor is how many a second make that share.
+func arrivalsFor(share float64) float64 { return (1/share - 1) / gatherRest }
 
 // holding is how many of so many pods have at least one of n sockets that are
 // anywhere.
@@ -88,6 +117,13 @@ func (b bus) everywhere(adapter string, e event, pods float64) event {
 	return b.pushedMore(adapter, e, more)
 }
 
+// connects is a connect where so many arrive at a pod a second.
+func (b bus) connects(adapter string, pods, arrivals float64) event {
+	e := b.everywhere(adapter, b.connect, pods)
+	e.trips += share(arrivals)
+	return e
+}
+
 // pushedMore is an event that reaches more pods than were counted. From a stream
 // each of them fetches it.
 func (b bus) pushedMore(adapter string, e event, pushes float64) event {
@@ -116,7 +152,7 @@ func (c *costs) of(s scenario, adapter string) load {
 	perPod := s.sockets / s.pods
 	l := load{connects: s.sockets / s.stay}
 	message := b.message(adapter, s.pods, s.chatSize)
-	connect, left := b.everywhere(adapter, b.connect, s.pods), b.everywhere(adapter, b.left, s.pods)
+	connect, left := b.connects(adapter, s.pods, l.connects/s.pods), b.everywhere(adapter, b.left, s.pods)
 
 	// A pod with the room reads a message; receipts and presence are read where
 	// they are received at all. What a pod published comes back to it and is not
@@ -146,13 +182,16 @@ func (c *costs) of(s scenario, adapter string) load {
 	sum := func(of func(event) float64) float64 {
 		return s.messages*of(message) + l.connects*(of(connect)+of(left))
 	}
-	r.commands = sum(func(e event) float64 { return e.commands }) + ttls*(s.pods*(b.podTTL+(s.pods-1)*b.peerTTL)+s.sockets*b.socketTTL)
+	r.clocked = s.pods * (marksEach*markCommands + ttls*(b.podTTL+(s.pods-1)*b.peerTTL))
+	r.commands = sum(func(e event) float64 { return e.commands }) + r.clocked + ttls*s.sockets*b.socketTTL
 	r.published = sum(func(e event) float64 { return e.published })
 	r.pushed = sum(func(e event) float64 { return e.received })
-	r.bytes = sum(func(e event) float64 { return e.bytes })
+	marks := s.pods * marksEach
+	r.bytes = sum(func(e event) float64 { return e.bytes }) + marks*(s.pods*markBytes+markRest)
 	r.idle = ttls * s.sockets * b.redisIdle / 1e6
-	r.cpu = sum(func(e event) float64 { return e.redis })/1e6 + r.idle
-	r.least = (r.commands*b.command + r.published*b.publication + r.pushed*b.push) / 1e6
+	r.clock = (r.clocked*b.lone + marks*s.pods*markField) / 1e6
+	r.cpu = sum(func(e event) float64 { return e.redis })/1e6 + r.idle + r.clock
+	r.least = (r.commands*b.command + marks*s.pods*markField + r.published*b.publication + r.pushed*b.push) / 1e6
 	r.subscriptions = subscriptions(adapter, s.pods, s.sockets, s.sockets*s.chatsPerUser/s.chatSize, s.chatSize)
 	r.kept = s.sockets*c.bus["redis"].kept + r.subscriptions*b.subscription
 	l.patience = outputBuffer / (r.pushed / s.pods * b.pushBytes)

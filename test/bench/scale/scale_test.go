@@ -120,7 +120,7 @@ func TestCostsAreTakenFromTheTable(t *testing.T) {
 // A case small enough to do in one's head.
 func TestALoadAddsUp(t *testing.T) {
 	e := event{commands: 2, trips: 1, published: 2, received: 4, redis: 10, bytes: 100}
-	b := bus{podTTL: 12, peerTTL: 2, socketTTL: 3, redisIdle: 30, connect: e, left: event{}, small: e, large: e, withRoom: 10, without: 1, push: 1, publication: 1, pushBytes: 10, command: .5, kept: 700, subscription: 50}
+	b := bus{podTTL: 12, peerTTL: 2, socketTTL: 3, redisIdle: 30, connect: e, left: event{}, small: e, large: e, withRoom: 10, without: 1, push: 1, publication: 1, pushBytes: 10, command: .5, lone: 20, kept: 700, subscription: 50}
 	c := &costs{connect: 1000, post: 500, delivery: 20, pings: 2, socket: 1024, pod: 10, bus: map[string]bus{"redis": b, "redis-sharded": b, "redis-streams": b}}
 	s := scenario{sockets: 1000, pods: 10, chatSize: 1, chatsPerUser: 1, messages: 100, stay: 100, pingInterval: 25, presenceTTL: 30}
 	l := c.of(s, "redis")
@@ -133,12 +133,17 @@ func TestALoadAddsUp(t *testing.T) {
 		// 100 messages with 2 publications each, and 10 connects with 2, reach nine others.
 		{"what comes of others", l.perPod.foreign, (100*2*9 + 10*2*9) / 10.},
 		{"pushed", l.redis.pushed, (100 + 10) * 2 * 10},
-		{"commands", l.redis.commands, (100+10)*2 + (10*30+1000*3)/30.},
-		{"trips", l.mongo, 110},
-		{"Redis", l.redis.cpu, (110*(10+16) + 1000) / 1e6},
+		// Each pod trades marks by 4 commands, 4 times a second.
+		{"commands by the clock", l.redis.clocked, 10*16 + 10*30/30.},
+		{"commands", l.redis.commands, (100+10)*2 + (10*30+1000*3)/30. + 10*16},
+		// One arrives a second and pod: of eleven, one comes within 0.1 s of another.
+		{"trips", l.mongo, 110 + 10/1.1},
+		{"bytes", l.redis.bytes, 100*(100+2*16*10/2) + 10*(100+16*10) + 10*4*(10*73+63)},
+		{"Redis by the clock", l.redis.clock, (170*20 + 10*10*4*.1) / 1e6},
+		{"Redis", l.redis.cpu, (110*(10+16)+1000)/1e6 + l.redis.clock},
 		{"a pod", l.perPod.cpu, (100*2 + 1*1000 + 10*520 + l.perPod.foreignRead*10 + (l.perPod.foreign-l.perPod.foreignRead)*1) / 1e6},
 		{"patience", l.patience, 32 << 20 / 2200.},
-		{"Redis at the least", l.redis.least, (l.redis.commands*.5 + l.redis.published + l.redis.pushed) / 1e6},
+		{"Redis at the least", l.redis.least, (l.redis.commands*.5 + 10*10*4*.1 + l.redis.published + l.redis.pushed) / 1e6},
 		{"kept", l.redis.kept, 1000*700 + 40*50},
 		{"subscriptions", l.redis.subscriptions, 40},
 	} {

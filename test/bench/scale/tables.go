@@ -56,14 +56,20 @@ func (c *costs) units() string {
 	each("a publication, µs CPU of Redis", func(b bus) float64 { return b.publication })
 	each("and for each pod that is sent it", func(b bus) float64 { return b.push })
 	each("a connect and its disconnect, Redis commands", func(b bus) float64 { return b.connect.commands + b.left.commands })
-	each("a connect and its disconnect, MongoDB trips", func(b bus) float64 { return b.connect.trips + b.left.trips })
+	each("a connect, MongoDB trips of its own", func(b bus) float64 { return b.connect.trips })
+	each("and its part of one, as counted with 2 pods", func(b bus) float64 { return share(b.arrivals) })
+	each("the same where 1 arrives a second and pod", func(bus) float64 { return share(1) })
+	each("the same where 10 arrive", func(bus) float64 { return share(10) })
+	each("a disconnect, MongoDB trips", func(b bus) float64 { return b.left.trips })
 	each("a message to 5, Redis commands", func(b bus) float64 { return b.small.commands })
 	each("a message to 5, MongoDB trips", func(b bus) float64 { return b.small.trips })
 	each("a message to 5, publications", func(b bus) float64 { return b.small.published })
 	each("a command of Redis among many, µs CPU", func(b bus) float64 { return b.command })
 	each("a subscription to a room, bytes kept in Redis", func(b bus) float64 { return b.subscription })
-	each("a pod, Redis commands a PRESENCE_TTL", func(b bus) float64 { return b.podTTL })
+	each("a pod, Redis commands a second for marks", func(bus) float64 { return marksEach * markCommands })
+	each("a pod, Redis commands a PRESENCE_TTL, besides", func(b bus) float64 { return b.podTTL })
 	each("and for each other pod", func(b bus) float64 { return b.peerTTL })
+	each("a command of Redis by the clock, by itself, µs CPU", func(b bus) float64 { return b.lone })
 	each("a socket, bytes kept in Redis", func(b bus) float64 { return b.kept })
 	each("an idle socket, Redis commands a PRESENCE_TTL", func(b bus) float64 { return b.socketTTL })
 	each("an idle socket, µs CPU of Redis a PRESENCE_TTL", func(b bus) float64 { return b.redisIdle })
@@ -154,14 +160,16 @@ func (c *costs) calculated(s scenario) string {
 	each("of it posts and deliveries", func(l load) string { return figure(l.perPod.own) })
 	each("of it foreign messages", func(l load) string { return figure(l.perPod.other) })
 	each("Redis: commands a second", func(l load) string { return number(l.redis.commands) })
+	each("of them by the clock of pods", func(l load) string { return number(l.redis.clocked) })
 	each("Redis: publications a second", func(l load) string { return number(l.redis.published) })
 	each("Redis: pushed to pods a second", func(l load) string { return number(l.redis.pushed) })
 	each("Redis: MB a second sent", func(l load) string { return figure(l.redis.bytes / 1e6) })
 	each("Redis: subscriptions", func(l load) string { return number(l.redis.subscriptions) })
 	each("Redis: MB kept of sockets and subscriptions", func(l load) string { return number(l.redis.kept / 1e6) })
 	each("Redis: CPU, cores, where each command comes by itself", func(l load) string { return figure(l.redis.cpu) })
-	each("the same, where many come together", func(l load) string { return figure(l.redis.least) })
+	each("of it by the clock of pods", func(l load) string { return figure(l.redis.clock) })
 	each("of it idle sockets", func(l load) string { return figure(l.redis.idle) })
+	each("the same, where many come together", func(l load) string { return figure(l.redis.least) })
 	each("a pod may stand still, s, before it has missed something", func(l load) string { return figure(l.patience) })
 	each("MongoDB: trips a second", func(l load) string { return number(l.mongo) })
 	return markdown(append([]string{""}, adapters...), rows)
@@ -194,7 +202,8 @@ func (c *costs) lost() string {
 	for _, s := range []scenario{million.of(10_000, 2), million.of(100_000, 5), million.of(1e6, 50)} {
 		come := s.sockets / s.pods
 		b := c.bus["redis"]
-		e := b.everywhere("redis", b.connect, s.pods)
+		// They come within a second, and a core lets in so many.
+		e := b.connects("redis", s.pods, min(come/(s.pods-1), 1e6/c.connect))
 		rows = append(rows, []string{
 			s.name, number(come), number(come / (s.pods - 1)),
 			figure(come / (s.pods - 1) * c.connect / 1e6), number(come * e.commands), figure(come * e.redis / 1e6), number(come * e.trips),
