@@ -112,6 +112,7 @@ func (n *notices) run() {
 // listen is one connection from beginning to end; it is false once nobody waits.
 func (n *notices) listen() (again bool) {
 	listening := map[string]bool{}
+	n.listenAnew()
 	come, _, nobody := n.changes(listening)
 	if nobody {
 		return false
@@ -163,6 +164,16 @@ func (n *notices) hear(sub *driver.PubSub) {
 		if err != nil {
 			return // it is listened again, and who waits looks then
 		}
+	}
+}
+
+// listenAnew is for a connection that listens to nothing yet: whatever is waited on
+// is new to it.
+func (n *notices) listenAnew() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for channel := range n.waiting {
+		n.moved[channel] = struct{}{}
 	}
 }
 
