@@ -105,15 +105,22 @@ func (s *Session) takeForPoll() []*Frame {
 	if q.frames = q.frames[:0]; cap(q.frames) > keep {
 		q.frames = nil
 	}
-	if s.state == closing {
+	switch {
+	case slices.ContainsFunc(frames, talks):
+		// A goodbye is for the poll after that. A stock client hands messages on a turn
+		// later than it heeds a goodbye of the same answer, and keeps them then, without
+		// their offset, for when it is back: they would be sent again.
+	case s.state == closing:
 		frames = append(frames, closePacket)
 		s.end(s.reason, nil)
-	}
-	if len(frames) == 0 {
+	case len(frames) == 0:
 		frames = append(frames, noopPacket)
 	}
 	return frames
 }
+
+// talks is true of what is not Engine.IO's own.
+func talks(f *Frame) bool { return !f.own }
 
 // answer writes frames as the answer to a poll.
 func (s *Server) answer(w http.ResponseWriter, r *http.Request, session *Session, frames []*Frame) error {
@@ -124,8 +131,7 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, session *Session
 	} else {
 		h.Set("Content-Type", "application/octet-stream")
 	}
-	talks := slices.ContainsFunc(frames, func(f *Frame) bool { return !f.own })
-	if least := s.opts.CompressAbove; talks && least >= 0 && len(body) >= least && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+	if least := s.opts.CompressAbove; slices.ContainsFunc(frames, talks) && least >= 0 && len(body) >= least && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		if packed, err := pack(body); err == nil {
 			body = packed
 			h.Set("Content-Encoding", "gzip")
