@@ -270,6 +270,15 @@ func TestKickedAtTheDoor(t *testing.T) {
 // it was told connect it hears, before the answer, what was said while it was there.
 func TestARemovalCutsTheBacklog(t *testing.T) {
 	t.Parallel()
+	for _, back := range []bool{false, true} {
+		removalCutsTheBacklog(t, back)
+	}
+}
+
+// removalCutsTheBacklog is of one who is back in the chat before it is found what was
+// missed there: that is older than what was heard.
+func removalCutsTheBacklog(t *testing.T, back bool) {
+	t.Helper()
 	other := models.ChatID("aaaaaaaaaaaaaaaaaaaaaaaa")
 	p := newPod(t, nil, chat)
 	asked, found := make(chan struct{}), make(chan []models.Event)
@@ -303,6 +312,11 @@ func TestARemovalCutsTheBacklog(t *testing.T) {
 	third := models.ChatID("bbbbbbbbbbbbbbbbbbbbbbbb")
 	if err := p.s.Join(context.Background(), who, third); err != nil {
 		t.Fatal(err)
+	}
+	if back {
+		if err := p.s.Join(context.Background(), who, other); err != nil {
+			t.Fatal(err)
+		}
 	}
 	found <- []models.Event{msg(other, 7, "found later")}
 	p.s.Emit(toChat(third), msg(third, 8, "the end"))

@@ -46,9 +46,12 @@ type member struct {
 type gate struct {
 	welcome []message
 	// later has more of the backlog, once connect was sent; nil for nothing.
-	later  func(context.Context) []models.Event
-	held   []message
-	bytes  int
+	later func(context.Context) []models.Event
+	held  []message
+	bytes int
+	// out are the rooms it left meanwhile, once connect was sent: it has heard what was
+	// said there, and older messages must not come behind that.
+	out    []string
 	kicked kick // told to go before it was in
 }
 
@@ -136,7 +139,9 @@ func (m *member) cut(reason string) { m.session.Abort(engineio.Reason(reason)) }
 // greet sends the backlog, or more of it, while the gate is shut. It needs
 // index.mu.
 func (m *member) greet(backlog []message, now time.Time) {
-	backlog = slices.DeleteFunc(backlog, func(msg message) bool { return !m.mayHear(&msg) })
+	backlog = slices.DeleteFunc(backlog, func(msg message) bool {
+		return !m.mayHear(&msg) || slices.ContainsFunc(msg.rooms, func(room string) bool { return slices.Contains(m.gate.out, room) })
+	})
 	size := 0
 	for _, msg := range backlog {
 		size += msg.size
@@ -172,6 +177,7 @@ func (m *member) hearsOut(room string) {
 	if m.gate == nil || m.phase != live {
 		return
 	}
+	m.gate.out = append(m.gate.out, room)
 	m.gate.held = slices.DeleteFunc(m.gate.held, func(msg message) bool {
 		if !slices.Contains(msg.rooms, room) || msg.sent == nil {
 			return false

@@ -49,6 +49,11 @@ var known = []struct{ what, script string }{
 	seed=20 users=3 pods=3 length=20s every=1.52s
 	pod killed(28) at 14.1s for 1.6s
 	pod cut off(12) at 16s for 3.4s`},
+	{"order and twice: what a killed pod's page missed came behind what it heard as it was taken out and let in again", `
+	seed=1 users=6 pods=2 length=20s every=1.412s
+	pod killed(132) at 8.987s for 1.234s
+	pod killed(444) at 13.238s for 4.263s
+	members(508) at 14.616s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a
