@@ -93,7 +93,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	s.Metrics.MessagesReplayed(len(missed))
 	if !recovering && arrival.Ours > 0 {
 		door.Later(func(ctx context.Context) []models.Event {
-			return s.fromTheDead(ctx, user, door, ids, arrival.Ours, missed)
+			return s.fromTheDead(ctx, user, door, ids, arrival.Ours, missed, came)
 		})
 	}
 	if comes {

@@ -13,12 +13,13 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	defer cancel()
 	s.leaves(d.SocketID)
 	word := s.word(d)
+	w := s.entrance(d.SocketID)
 	absence := s.ended(d)
 	note := true
-	if d.Unserved {
+	if d.Unserved && !w.follows {
 		absence, note = s.unserved(ctx, d.UserID, absence)
 	}
-	o := owed{departure: d, absence: absence, word: word}
+	o := owed{departure: d, absence: absence, word: word, device: w.device}
 	// The note goes first: whoever connects the moment the set is empty must
 	// find since when it is.
 	// Where none is, whom it came beside has noted more, or will.
@@ -40,7 +41,9 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	if !noted { // Redis is back: who has just come elsewhere finds it there alone
 		s.noteAway(ctx, d, absence)
 	}
-	s.left(ctx, d, absence, removed, left)
+	if s.left(ctx, d, absence, removed, left) && note {
+		s.vacate(ctx, o)
+	}
 	s.paid(d.SocketID)
 }
 
@@ -70,12 +73,15 @@ func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 	case again:
 		return
 	}
-	absence := s.ended(d)
-	if o, ok := s.paid(d.SocketID); ok {
-		d, absence = o.departure, o.absence
+	o := owed{departure: d, absence: s.ended(d)}
+	if known, ok := s.paid(d.SocketID); ok {
+		o = known
 	}
+	d, absence := o.departure, o.absence
 	s.noteAway(ctx, d, absence)
-	s.left(ctx, d, absence, true, left)
+	if s.left(ctx, d, absence, true, left) {
+		s.vacate(ctx, o)
+	}
 	if left == 0 {
 		s.gone(ctx, d.UserID, d.At)
 	}
@@ -152,22 +158,24 @@ func (s *Service) ours(ctx context.Context, user models.UserID, left int) int {
 	return n
 }
 
-func (s *Service) left(ctx context.Context, d models.Departure, absence models.Absence, removed bool, left int) {
+// left says whether others of the user stay.
+func (s *Service) left(ctx context.Context, d models.Departure, absence models.Absence, removed bool, left int) (others bool) {
 	if s.living(ctx, d.UserID, left) > 0 {
 		// Not at once: who is left may be the page that was loaded again, and is
 		// just being let in.
 		if err := s.Presence.ForgetAway(ctx, d.UserID, d.SocketID, s.Limits.ReloadPatience); err != nil {
 			s.Logger.Warn("absence not forgotten", "user", d.UserID, "error", err)
 		}
-		return
+		return true
 	}
 	if !removed {
-		return // somebody else took it out and told the others
+		return false // somebody else took it out and told the others
 	}
 	if err := s.Absences.SaveAbsence(ctx, d.UserID, absence); err != nil {
 		s.Logger.Warn("absence not saved", "user", d.UserID, "error", err)
 		s.Metrics.Dropped("absence_not_saved")
 	}
+	return false
 }
 
 // StrangerGone is for a socket of another's, such as a Node pod that died, that

@@ -22,6 +22,9 @@ type owed struct {
 	departure models.Departure
 	absence   models.Absence
 	word      models.Session
+	device    models.Device
+	// followed is true where its client is back already.
+	followed bool
 	// until is when that is of no use any more; zero while it is not told yet.
 	until time.Time
 }

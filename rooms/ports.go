@@ -128,6 +128,15 @@ type Presence interface {
 	// of by: the user turned out to have other sockets. Until then whoever comes
 	// is taken for the device that left.
 	ForgetAway(ctx context.Context, user models.UserID, by models.SocketID, keep time.Duration) error
+	// Vacate keeps for that long what a socket had that left while others of its user
+	// stayed.
+	Vacate(ctx context.Context, user models.UserID, v models.Vacancy, keep time.Duration) error
+	// Vacancies returns those of the user that are no older than that, and whose
+	// clients have not come back to their sessions.
+	Vacancies(ctx context.Context, user models.UserID, age time.Duration) ([]models.Vacancy, error)
+	// Follow is for a client that takes a vacancy; taken is false where it is none any
+	// more.
+	Follow(ctx context.Context, user models.UserID, left models.SocketID) (taken bool, err error)
 }
 
 // Census is what can be known of users while others than Parley serve them.
@@ -210,6 +219,8 @@ type Hub interface {
 // rooms is held back until its backlog has been sent.
 type Door interface {
 	SocketID() models.SocketID
+	// Device is what its client is known by.
+	Device() models.Device
 	// Identify ties the socket to its user: from here on joins and leaves that
 	// name the user reach it.
 	Identify(user models.UserID)

@@ -19,19 +19,24 @@ const (
 // cannot say what it had: it may be the page of one of them, loaded again or
 // back from a broken connection that nobody has noticed. So the others are asked
 // whether they are alive. Of one that is not it is noted, as it goes, what it
-// had; the newcomer is sent the rest. Beside those that answer it is a further
-// device, which missed nothing.
-func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, others int, given []models.Message) []models.Event {
+// had; the newcomer is sent the rest. Beside those that answer it may be the page of
+// one that left before; else it is a further device, which missed nothing.
+func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, others int, given []models.Message, came time.Time) []models.Event {
 	socket := door.SocketID()
-	if s.Limits.Replay == 0 || s.Hub.Probe(ctx, user, socket, others) {
+	if s.Limits.Replay == 0 {
 		return nil
 	}
-	left, found, err := s.awaitParting(ctx, user)
-	if err == nil && !found {
-		left, found = s.leftByDead(ctx, user)
+	var left models.Absence
+	found := false
+	if !s.Hub.Probe(ctx, user, socket, others) {
+		var err error
+		if left, found, err = s.awaitParting(ctx, user); err == nil && !found {
+			left, found = s.leftByDead(ctx, user)
+		}
 	}
-	if err != nil || !found {
-		return nil // they live on other pods, or those are slow: what was missed is in the history
+	left, found = s.follows(ctx, user, door, left, found, came)
+	if !found {
+		return nil // they live, here or on other pods, or those are slow: what was missed is in the history
 	}
 	missed, err := s.missedAtLast(ctx, user, chats, left.Had)
 	if err != nil {
@@ -40,12 +45,7 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door
 		return nil
 	}
 	door.Has(left.Had)
-	s.mu.Lock()
-	if w, ok := s.welcomes[socket]; ok {
-		w.absence = left
-		s.welcomes[socket] = w
-	}
-	s.mu.Unlock()
+	s.goesOn(socket, left, false)
 	var events []models.Event
 	for _, m := range missed {
 		if !slices.ContainsFunc(given, func(g models.Message) bool { return g.ID == m.ID }) {

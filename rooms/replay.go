@@ -17,6 +17,9 @@ type entrance struct {
 	// absence goes on if the socket turns out never to have heard anything; it has
 	// what its client had when it came.
 	absence models.Absence
+	device  models.Device
+	// follows is true where that is what another had that had left: nobody else has it.
+	follows bool
 	// refused is one that was not let in, but is still in presence; at is when it
 	// came, left as in tried, and the rest is empty.
 	refused bool
@@ -75,7 +78,7 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 		}
 	}
 	door.Has(before)
-	s.remember(socket, entrance{at: now, absence: models.Absence{Had: before, Since: absence.Since}})
+	s.remember(socket, entrance{at: now, absence: models.Absence{Had: before, Since: absence.Since}, device: door.Device()})
 	if others > 0 {
 		if known && absence.Back.IsZero() && now.Sub(absence.Since) > s.Limits.ReplayGrace {
 			// Nobody forgot that note; let those that come later not find it.
@@ -137,7 +140,7 @@ func (s *Service) welcomeBeside(ctx context.Context, user models.UserID, door Do
 		had.Seen = idsOf(messages)
 	}
 	door.Has(had)
-	s.remember(door.SocketID(), entrance{at: now, absence: models.Absence{Had: had, Since: now}})
+	s.remember(door.SocketID(), entrance{at: now, absence: models.Absence{Had: had, Since: now}, device: door.Device()})
 	return nil
 }
 

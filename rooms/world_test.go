@@ -37,6 +37,7 @@ type world struct {
 	saved      map[models.UserID]models.Absence
 	online     map[models.UserID]bool // as it is saved
 	noted      map[models.UserID]note
+	vacant     map[models.UserID][]models.Vacancy
 	sockets    map[models.UserID][]models.SocketID
 	podOf      map[models.SocketID]string // of those that are another pod's
 	emitted    []emission
@@ -84,7 +85,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, clock: time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.UTC),
 		chats: map[models.ChatID]models.Chat{}, requests: map[string]models.Request{},
-		saved: map[models.UserID]models.Absence{}, online: map[models.UserID]bool{}, noted: map[models.UserID]note{},
+		saved: map[models.UserID]models.Absence{}, online: map[models.UserID]bool{}, noted: map[models.UserID]note{}, vacant: map[models.UserID][]models.Vacancy{},
 		sockets: map[models.UserID][]models.SocketID{}, podOf: map[models.SocketID]string{}, fail: map[string]error{}, dropped: map[string]int{},
 		sessions: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
 		pods: 1, letIn: map[models.SocketID]time.Time{}, given: map[models.SocketID][]models.MessageID{}, marks: map[string]models.Mark{},
@@ -187,6 +188,7 @@ type door struct {
 	offset  string
 	resumed bool
 	kept    any // by an earlier try
+	device  models.Device
 	had     models.Had
 	later   func(context.Context) []models.Event
 }
@@ -210,6 +212,7 @@ func (d *door) Hears(context.Context) error {
 }
 
 func (d *door) SocketID() models.SocketID { return d.id }
+func (d *door) Device() models.Device     { return d.device }
 func (d *door) Identify(u models.UserID)  { d.identity = u; d.steps = append(d.steps, "identify") }
 func (d *door) Enter(chats []models.ChatID) bool {
 	d.steps = append(d.steps, fmt.Sprintf("enter %d", len(chats)))
@@ -754,6 +757,32 @@ func (p presence) MarkBack(_ context.Context, u models.UserID, a models.Absence,
 	defer p.mu.Unlock()
 	p.noted[u] = note{absence: a, until: p.clock.Add(keep)}
 	return p.failure("markBack")
+}
+
+func (p presence) Vacate(_ context.Context, u models.UserID, v models.Vacancy, _ time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.vacant[u] = append(p.vacant[u], v)
+	return p.failure("vacate")
+}
+
+func (p presence) Vacancies(_ context.Context, u models.UserID, age time.Duration) (all []models.Vacancy, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, v := range p.vacant[u] {
+		if p.clock.Sub(v.Since) <= age {
+			all = append(all, v)
+		}
+	}
+	return all, p.failure("vacancies")
+}
+
+func (p presence) Follow(_ context.Context, u models.UserID, left models.SocketID) (taken bool, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := len(p.vacant[u])
+	p.vacant[u] = slices.DeleteFunc(p.vacant[u], func(v models.Vacancy) bool { return v.SocketID == left })
+	return len(p.vacant[u]) < before, p.failure("follow")
 }
 
 func (p presence) ForgetAway(_ context.Context, u models.UserID, by models.SocketID, keep time.Duration) error {

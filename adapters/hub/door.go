@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"net"
 	"strings"
 
 	"parley/adapters/socketio"
@@ -133,6 +134,19 @@ func (d *Door) RemoteAddr() string { return d.m.session.RemoteAddr() }
 
 // UserAgent is what the client calls itself.
 func (d *Door) UserAgent() string { return d.m.socket.Request().Header("user-agent") }
+
+// Device is what the client is known by; an address without its port.
+func (d *Door) Device() models.Device {
+	addr := d.RemoteAddr()
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		addr = host
+	}
+	agent := d.UserAgent()
+	return models.Device{Protocol: d.m.session.Protocol(), Agent: agent[:min(len(agent), maxAgent)], Addr: addr}
+}
+
+// maxAgent is how much of what a client calls itself is looked at.
+const maxAgent = 256
 
 const userRoomPrefix = "user:"
 

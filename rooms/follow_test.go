@@ -1,0 +1,103 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"parley/models"
+)
+
+// comes is a socket that comes beside others, all of which answer, and what it is
+// sent.
+func (w *world) comes(d *door) []string {
+	w.t.Helper()
+	w.probe = func(models.UserID, models.SocketID) int { return 1 }
+	backlog, err := w.lets("bob", d)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	got := texts(backlog)
+	if d.later != nil {
+		got = append(got, texts(d.later(context.Background()))...)
+	}
+	return got
+}
+
+// A client that cannot say what it had comes back beside another device of its user,
+// which lives: it is sent what was said since it left, and no other is.
+func TestBackBesideAnotherDevice(t *testing.T) {
+	for name, tc := range map[string]struct {
+		left, back models.Device
+		pause      time.Duration
+		want       []string
+	}{
+		"the same":             {models.Device{Protocol: 4, Agent: "x", Addr: "a"}, models.Device{Protocol: 4, Agent: "x", Addr: "b"}, time.Minute, []string{"missed"}},
+		"another browser":      {models.Device{Protocol: 4, Agent: "x"}, models.Device{Protocol: 4, Agent: "y"}, time.Minute, nil},
+		"another protocol":     {models.Device{Protocol: 3, Agent: "x"}, models.Device{Protocol: 4, Agent: "x"}, time.Minute, nil},
+		"too late":             {models.Device{Protocol: 4}, models.Device{Protocol: 4}, 3 * time.Minute, nil},
+		"of whom nobody knows": {models.Device{}, models.Device{Protocol: 4, Agent: "y"}, time.Minute, []string{"missed"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.svc.Limits.Recovery = 2 * time.Minute
+			chat := w.chat("ann", "bob")
+			w.connect("bob", "phone")
+			w.advance(time.Minute)
+			w.comes(&door{id: "page", device: tc.left})
+			w.advance(time.Minute)
+			seen := w.send("ann", chat, "seen by both")
+			w.disconnect("bob", "page", seen.ID)
+			w.advance(tc.pause / 2)
+			w.send("ann", chat, "missed")
+			w.advance(tc.pause / 2)
+			same(t, "who comes", w.comes(&door{id: "again", device: tc.back}), tc.want...)
+			same(t, "a further device", w.comes(&door{id: "tablet", device: tc.back}))
+		})
+	}
+}
+
+// One that follows another and goes before it was sent what that had missed leaves
+// that to the next.
+func TestGoneBeforeItWasSentWhatTheOtherMissed(t *testing.T) {
+	w := newWorld(t)
+	w.svc.Limits.Recovery = 2 * time.Minute
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "phone")
+	w.advance(time.Minute)
+	w.comes(&door{id: "page"})
+	w.advance(time.Minute)
+	w.disconnect("bob", "page")
+	w.advance(time.Second)
+	w.send("ann", chat, "missed")
+	w.advance(time.Second)
+	same(t, "the next", w.comes(&door{id: "next"}), "missed")
+	w.svc.Disconnect(context.Background(), models.Departure{UserID: "bob", SocketID: "next", At: w.now(), Welcomed: true, Unserved: true, Reason: "transport close"})
+	w.advance(time.Second)
+	same(t, "the one after", w.comes(&door{id: "after"}), "missed")
+}
+
+// While Redis is away, what a socket of this pod had is known here.
+func TestBackBesideAnotherDeviceWithRedisAway(t *testing.T) {
+	w := newWorld(t)
+	w.svc.Limits.Recovery = 2 * time.Minute
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "phone")
+	w.advance(time.Minute)
+	w.comes(&door{id: "page"})
+	w.advance(time.Minute)
+	away := errors.New("away")
+	w.failing("remove", away)
+	w.failing("markAway", away)
+	w.disconnect("bob", "page")
+	w.failing("remove", nil)
+	w.failing("markAway", nil)
+	w.advance(time.Second)
+	w.send("ann", chat, "missed")
+	w.advance(time.Second)
+	same(t, "the next", w.comes(&door{id: "next"}), "missed")
+	w.svc.Departed(context.Background(), models.Departure{UserID: "bob", SocketID: "page", At: w.now()}, 2)
+	w.advance(time.Minute)
+	same(t, "a further device", w.comes(&door{id: "tablet"}))
+}
