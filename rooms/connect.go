@@ -18,6 +18,8 @@ type tried struct {
 	session models.Session
 	// left is since when its user was gone before it, nobody having been told.
 	left time.Time
+	// follows is what it has taken over.
+	follows models.Vacancy
 }
 
 // Connect lets a socket in: presence, its rooms, and the backlog of what its
@@ -45,6 +47,8 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 		if id, _, _ := door.Resumes(); here.session.UserID != "" {
 			s.keepSession(context.WithoutCancel(ctx), id, here.session)
 		}
+		s.givesBack(context.WithoutCancel(ctx), user, here.follows)
+		here.follows = models.Vacancy{}
 		here.in = !s.undo(ctx, user, socket, here)
 		door.Keep(here)
 	}()
@@ -77,7 +81,7 @@ func (s *Service) Connect(ctx context.Context, user models.UserID, door Door) (b
 	if recovering {
 		had = &back.had
 	}
-	missed, whole, err := s.welcome(ctx, user, door, ids, arrival, came, had)
+	missed, whole, err := s.welcome(ctx, user, door, ids, arrival, came, had, &here.follows)
 	if err != nil {
 		return nil, err
 	}

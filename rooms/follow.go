@@ -29,14 +29,11 @@ func (s *Service) vacate(ctx context.Context, o owed) {
 }
 
 // follows is what the client has that one had that left before it came, if it can be
-// the same; nobody else takes it then. Where it is found already whom it follows,
-// left stays.
-func (s *Service) follows(ctx context.Context, user models.UserID, door Door, left models.Absence, found bool, came time.Time) (models.Absence, bool) {
+// the same; nobody else takes it then. Where it is known already whom it follows, that
+// stays; nobody else comes in the place of who left at from.
+func (s *Service) follows(ctx context.Context, user models.UserID, door Door, from time.Time, known bool, came time.Time) (v models.Vacancy, found bool) {
 	if s.Limits.Recovery == 0 {
-		return left, found
-	}
-	if !found { // or what it was let in with
-		left = s.entrance(door.SocketID()).absence
+		return v, false
 	}
 	all, err := s.Presence.Vacancies(ctx, user, s.Limits.Recovery)
 	if err != nil {
@@ -45,23 +42,32 @@ func (s *Service) follows(ctx context.Context, user models.UserID, door Door, le
 	}
 	all = append(all, s.owedVacancies(user)...)
 	all = slices.DeleteFunc(all, func(v models.Vacancy) bool { return v.Since.After(came.Add(time.Second)) })
-	same := slices.IndexFunc(all, func(v models.Vacancy) bool { return v.Since.Equal(left.Since) })
-	if same >= 0 {
+	if same := slices.IndexFunc(all, func(v models.Vacancy) bool { return v.Since.Equal(from) }); same >= 0 {
 		s.take(ctx, user, all[same].SocketID)
-		return left, found
+		return v, false
 	}
-	for !found && len(all) > 0 {
+	for !known && len(all) > 0 {
 		had, socket, ok := models.Followed(all, door.Device())
 		if !ok {
 			break
 		}
 		if s.take(ctx, user, socket) {
-			s.goesOn(door.SocketID(), had, true)
-			return had, true
+			return models.Vacancy{Absence: had, SocketID: socket, Device: door.Device()}, true
 		}
 		all = slices.DeleteFunc(all, func(v models.Vacancy) bool { return v.SocketID == socket })
 	}
-	return left, found
+	return v, false
+}
+
+// givesBack is for who follows another and is not let in.
+func (s *Service) givesBack(ctx context.Context, user models.UserID, v models.Vacancy) {
+	if v.SocketID == "" {
+		return
+	}
+	if err := s.Presence.Vacate(ctx, user, v, s.Limits.Recovery); err != nil {
+		s.Logger.Warn("what a socket had is not kept any more", "user", user, "error", err)
+		s.Metrics.Dropped("vacancy_not_kept")
+	}
 }
 
 // take says whether nobody else has taken it.

@@ -101,3 +101,50 @@ func TestBackBesideAnotherDeviceWithRedisAway(t *testing.T) {
 	w.advance(time.Minute)
 	same(t, "a further device", w.comes(&door{id: "tablet"}))
 }
+
+// Who comes soon behind the first of the user's to come back, and had left before that
+// one did, is sent what it missed itself, and all of it in order.
+func TestBackBehindTheFirstThatLeftLater(t *testing.T) {
+	w := newWorld(t)
+	w.svc.Limits.Recovery = 2 * time.Minute
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "phone")
+	w.advance(time.Minute)
+	w.comes(&door{id: "page"})
+	w.advance(time.Minute)
+	w.disconnect("bob", "page")
+	w.advance(20 * time.Second)
+	had := w.send("ann", chat, "missed by the page")
+	w.advance(20 * time.Second)
+	w.disconnect("bob", "phone", had.ID)
+	w.advance(time.Second)
+	w.send("ann", chat, "missed by both")
+	w.advance(time.Second)
+	same(t, "the phone", w.connect("bob", "phone again"), "missed by both")
+	w.advance(time.Second)
+	same(t, "the page", w.comes(&door{id: "page again"}), "missed by the page", "missed by both")
+}
+
+// One that cannot be let in does not keep what another had.
+func TestNotLetInWhoFollowsAnother(t *testing.T) {
+	w := newWorld(t)
+	w.svc.Limits.Recovery = 2 * time.Minute
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "phone")
+	w.advance(time.Minute)
+	w.comes(&door{id: "page"})
+	w.advance(time.Minute)
+	w.disconnect("bob", "page")
+	w.advance(20 * time.Second)
+	w.send("ann", chat, "missed by the page")
+	w.disconnect("bob", "phone")
+	w.send("ann", chat, "missed by both")
+	w.connect("bob", "phone again")
+	w.onFollow = func() { w.fail["since"] = errors.New("away") }
+	if _, err := w.lets("bob", &door{id: "refused"}); err == nil {
+		t.Fatal("it was let in")
+	}
+	w.failing("since", nil)
+	w.onFollow = nil
+	same(t, "the page", w.comes(&door{id: "page again"}), "missed by the page", "missed by both")
+}

@@ -34,7 +34,15 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door
 			left, found = s.leftByDead(ctx, user)
 		}
 	}
-	left, found = s.follows(ctx, user, door, left, found, came)
+	w := s.entrance(socket)
+	if found {
+		w.from = left.Since
+	}
+	// More than it was given already would come out of order.
+	if v, follows := s.follows(ctx, user, door, w.from, found || w.follows || len(given) > 0, came); follows {
+		left, found = v.Absence, true
+		s.goesOn(socket, left, true)
+	}
 	if !found {
 		return nil // they live, here or on other pods, or those are slow: what was missed is in the history
 	}

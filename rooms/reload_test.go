@@ -199,7 +199,7 @@ func TestReloadTakesNothingFromThoseWhoComeTogether(t *testing.T) {
 	w.advance(500 * time.Millisecond)
 	w.disconnect("bob", "b1", missed)
 	w.advance(40 * time.Millisecond)
-	same(t, "the first again", w.connect("bob", "b3"))
+	same(t, "the first again", w.comes(&door{id: "b3"}))
 	w.advance(2 * time.Second)
 	same(t, "third", w.connect("bob", "b4"), "missed")
 }

@@ -20,6 +20,8 @@ type entrance struct {
 	device  models.Device
 	// follows is true where that is what another had that had left: nobody else has it.
 	follows bool
+	// from is when the socket left that it comes in the place of.
+	from time.Time
 	// refused is one that was not let in, but is still in presence; at is when it
 	// came, left as in tried, and the rest is empty.
 	refused bool
@@ -36,7 +38,7 @@ type entrance struct {
 //
 // What cannot be noted here is only sent again, or looked up, later: it is no
 // reason to refuse anybody.
-func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, arrival models.Arrival, came time.Time, had *models.Had) (missed []models.Message, whole bool, err error) {
+func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, chats []models.ChatID, arrival models.Arrival, came time.Time, had *models.Had, follows *models.Vacancy) (missed []models.Message, whole bool, err error) {
 	others, socket := arrival.Ours, door.SocketID()
 	absence, known, err := s.endedBy(ctx, user, arrival, came)
 	if err != nil {
@@ -67,10 +69,18 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 	if err != nil {
 		return nil, false, err
 	}
+	var left models.Absence
 	if had == nil && others > 0 && !absence.Back.IsZero() && len(missed) > 0 {
-		if left, found, err := s.parting(ctx, user, door); err != nil {
+		// It shares what the first was sent, unless it is known whom it follows.
+		found := false
+		if left, found, err = s.parting(ctx, user, door); err != nil {
 			return nil, false, err
-		} else if found {
+		}
+		if !found {
+			*follows, found = s.follows(ctx, user, door, absence.Since, false, came)
+			left = follows.Absence
+		}
+		if found {
 			before = left.Had
 			if missed, whole, err = s.missed(ctx, user, chats, before); err != nil {
 				return nil, false, err
@@ -78,7 +88,7 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 		}
 	}
 	door.Has(before)
-	s.remember(socket, entrance{at: now, absence: models.Absence{Had: before, Since: absence.Since}, device: door.Device()})
+	s.remember(socket, entrance{at: now, absence: models.Absence{Had: before, Since: absence.Since}, from: from(absence, left), device: door.Device(), follows: follows.SocketID != ""})
 	if others > 0 {
 		if known && absence.Back.IsZero() && now.Sub(absence.Since) > s.Limits.ReplayGrace {
 			// Nobody forgot that note; let those that come later not find it.
@@ -94,6 +104,13 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 	}
 	s.noteReturn(ctx, user, absence)
 	return missed, whole, nil
+}
+
+func from(absence, left models.Absence) time.Time {
+	if left.Since.IsZero() {
+		return absence.Since
+	}
+	return left.Since
 }
 
 func (s *Service) noteReturn(ctx context.Context, user models.UserID, absence models.Absence) {

@@ -38,6 +38,7 @@ type world struct {
 	online     map[models.UserID]bool // as it is saved
 	noted      map[models.UserID]note
 	vacant     map[models.UserID][]models.Vacancy
+	onFollow   func() // with mu
 	sockets    map[models.UserID][]models.SocketID
 	podOf      map[models.SocketID]string // of those that are another pod's
 	emitted    []emission
@@ -782,6 +783,9 @@ func (p presence) Follow(_ context.Context, u models.UserID, left models.SocketI
 	defer p.mu.Unlock()
 	before := len(p.vacant[u])
 	p.vacant[u] = slices.DeleteFunc(p.vacant[u], func(v models.Vacancy) bool { return v.SocketID == left })
+	if p.onFollow != nil {
+		p.onFollow()
+	}
 	return len(p.vacant[u]) < before, p.failure("follow")
 }
 
