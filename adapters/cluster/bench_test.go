@@ -16,7 +16,7 @@ func (*benchLocal) BroadcastWithAck(Packet, Options, func(int), func([]any)) {}
 func (*benchLocal) Join(Options, []string)                                   {}
 func (*benchLocal) Leave(Options, []string)                                  {}
 func (*benchLocal) Disconnect(Options, bool)                                 {}
-func (*benchLocal) Sockets(Options) []Socket                                 { return nil }
+func (*benchLocal) Sockets(_ Options, answer func([]Socket))                 { answer(nil) }
 func (*benchLocal) Rooms() []string                                          { return nil }
 func (*benchLocal) ServerSideEmit([]any, func(any))                          {}
 func (*benchLocal) Resumed(time.Time)                                        {}

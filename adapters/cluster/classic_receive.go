@@ -85,11 +85,13 @@ func (c *classic) onRequest(payload string) error {
 		if err != nil {
 			return err
 		}
-		ids := []string{}
-		for _, s := range c.local.Sockets(Options{Rooms: rooms}) {
-			ids = append(ids, s.ID)
-		}
-		c.respond(m, js.Member{Key: "sockets", Value: ids})
+		c.local.Sockets(Options{Rooms: rooms}, func(sockets []Socket) {
+			ids := []string{}
+			for _, s := range sockets {
+				ids = append(ids, s.ID)
+			}
+			c.respond(m, js.Member{Key: "sockets", Value: ids})
+		})
 	case askRooms:
 		c.respond(m, js.Member{Key: "rooms", Value: list(c.local.Rooms())})
 	case askJoin, askLeave, askDisconnect:
@@ -99,7 +101,9 @@ func (c *classic) onRequest(payload string) error {
 		if err != nil {
 			return err
 		}
-		c.respond(m, js.Member{Key: "sockets", Value: encodeSockets(c.local.Sockets(o))})
+		c.local.Sockets(o, func(sockets []Socket) {
+			c.respond(m, js.Member{Key: "sockets", Value: encodeSockets(sockets)})
+		})
 	case askServerSideEmit:
 		return c.onServerSideEmit(m)
 	case askBroadcast:
@@ -111,33 +115,39 @@ func (c *classic) onRequest(payload string) error {
 // onMove carries out a join, leave or disconnect. With opts it concerns many
 // sockets and is not answered; the older form names one socket and is.
 func (c *classic) onMove(kind int, m map[string]any) error {
-	var o Options
 	var rooms []string
-	var err error
-	one := false
 	if opts, ok := m["opts"]; ok && opts != nil {
-		if o, err = decodeOptions(opts); err != nil {
+		o, err := decodeOptions(opts)
+		if err != nil {
 			return err
 		}
 		if rooms, err = names(m["rooms"]); err != nil {
 			return err
 		}
-	} else {
-		sid, ok := m["sid"].(string)
-		if !ok {
-			return fmt.Errorf("%w: request without opts or sid", js.ErrMalformed)
-		}
-		one = true
-		o.Rooms = []string{sid}
-		if room, ok := m["room"]; ok {
-			if rooms, err = names([]any{room}); err != nil {
-				return err
-			}
-		}
-		if len(c.local.Sockets(o)) == 0 {
-			return nil
+		c.move(kind, o, rooms, m)
+		return nil
+	}
+	sid, ok := m["sid"].(string)
+	if !ok {
+		return fmt.Errorf("%w: request without opts or sid", js.ErrMalformed)
+	}
+	if room, ok := m["room"]; ok {
+		var err error
+		if rooms, err = names([]any{room}); err != nil {
+			return err
 		}
 	}
+	o := Options{Rooms: []string{sid}}
+	c.local.Sockets(o, func(sockets []Socket) {
+		if len(sockets) > 0 {
+			c.move(kind, o, rooms, m)
+			c.respond(m)
+		}
+	})
+	return nil
+}
+
+func (c *classic) move(kind int, o Options, rooms []string, m map[string]any) {
 	switch kind {
 	case askJoin:
 		c.local.Join(o, rooms)
@@ -147,10 +157,6 @@ func (c *classic) onMove(kind int, m map[string]any) error {
 		closeTransport, _ := m["close"].(bool)
 		c.local.Disconnect(o, closeTransport)
 	}
-	if one {
-		c.respond(m)
-	}
-	return nil
 }
 
 func (c *classic) onServerSideEmit(m map[string]any) error {

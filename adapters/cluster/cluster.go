@@ -56,7 +56,8 @@ type Local interface {
 	Join(opts Options, rooms []string)
 	Leave(opts Options, rooms []string)
 	Disconnect(opts Options, closeTransport bool)
-	Sockets(opts Options) []Socket
+	// Sockets hands answer this pod's, once; later, where it takes time to know.
+	Sockets(opts Options, answer func([]Socket))
 	Rooms() []string
 	// ServerSideEmit hands args (event name first) to this pod; ack is nil where
 	// none is wanted.

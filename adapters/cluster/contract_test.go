@@ -214,6 +214,44 @@ func TestSocketsOfTheOthers(t *testing.T) {
 	})
 }
 
+// A pod may take its time to know which of its sockets are meant. It is waited for,
+// and hears what is published meanwhile.
+func TestSocketsThatTakeTimeToKnow(t *testing.T) {
+	each(t, func(t *testing.T, w world) {
+		a, b, c := w.pod(), w.pod(), w.pod()
+		b.local.add(Socket{ID: "s1", Rooms: []string{"r1"}})
+		c.local.add(Socket{ID: "s2", Rooms: []string{"r1"}})
+		asked := make(chan func(), 1)
+		b.local.answersLater = func(answer func()) {
+			b.local.answersLater = nil // a question is between
+			asked <- answer
+		}
+		found := make(chan []Socket, 1)
+		go func() {
+			all, err := a.Sockets(context.Background(), in("r1"))
+			if err != nil {
+				t.Error(err)
+			}
+			found <- all
+		}()
+		answer := <-asked
+		a.Join(in("s1"), []string{"r2"})
+		a.Join(in("r1"), []string{"r2"})
+		if err := a.Settled(context.Background()); err != nil || len(b.local.are(in("r2"))) != 1 {
+			t.Errorf("it was held up: %v", err)
+		}
+		select {
+		case all := <-found:
+			t.Errorf("found %v before it was known", all)
+		default:
+		}
+		answer()
+		if all := <-found; len(all) != 2 {
+			t.Errorf("found %v", all)
+		}
+	})
+}
+
 func TestCatchUpMeansDealtWith(t *testing.T) {
 	each(t, func(t *testing.T, w world) {
 		a, b := w.pod(), w.pod()

@@ -15,6 +15,7 @@ import (
 // room and a record of what it was told.
 type fakeLocal struct {
 	onSockets          func()
+	answersLater       func(answer func())
 	onBroadcast        func()
 	onEmit             func(args []any, ack func(any))
 	onBroadcastWithAck func(clients func(int), ack func([]any))
@@ -143,10 +144,18 @@ func (l *fakeLocal) Disconnect(o Options, closeTransport bool) {
 	l.note("disconnect %v %v %v", o.Rooms, o.Except, closeTransport)
 }
 
-func (l *fakeLocal) Sockets(o Options) []Socket {
+func (l *fakeLocal) Sockets(o Options, answer func([]Socket)) {
 	if l.onSockets != nil {
 		l.onSockets()
 	}
+	if l.answersLater != nil {
+		l.answersLater(func() { answer(l.are(o)) })
+		return
+	}
+	answer(l.are(o))
+}
+
+func (l *fakeLocal) are(o Options) []Socket {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []Socket

@@ -213,8 +213,10 @@ func (p *peers) onSelect(e envelope) error {
 		closeTransport, _ := e.data.At("close").(bool)
 		p.local.Disconnect(o, closeTransport)
 	case msgFetch:
-		sockets := encodeSockets(p.local.Sockets(o))
-		p.onceHeard(func() { p.reply(e, msgFetchAnswer, js.Member{Key: "sockets", Value: sockets}) })
+		p.local.Sockets(o, func(sockets []Socket) {
+			found := encodeSockets(sockets)
+			p.onceHeard(func() { p.reply(e, msgFetchAnswer, js.Member{Key: "sockets", Value: found}) })
+		})
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func TestOnARedisCluster(t *testing.T) {
 			b.local.add(Socket{ID: "s1", Rooms: []string{"s1", "r1"}})
 			d.local.add(Socket{ID: "s2", Rooms: []string{"s2", "r1"}})
 			a.Join(in("r1"), []string{"r2"})
-			if err := a.Settled(ctx); err != nil || len(b.local.Sockets(in("r2"))) != 1 || len(d.local.Sockets(in("r2"))) != 1 {
+			if err := a.Settled(ctx); err != nil || len(b.local.are(in("r2"))) != 1 || len(d.local.are(in("r2"))) != 1 {
 				t.Errorf("settled before everybody joined: %v", err)
 			}
 			if got, err := a.Sockets(ctx, in("r2")); err != nil || len(got) != 2 {

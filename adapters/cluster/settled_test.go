@@ -28,7 +28,7 @@ func TestSettledMeansCarriedOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, p := range []*pod{b, c} {
-				if len(p.local.Sockets(in(room))) != 1 {
+				if len(p.local.are(in(room))) != 1 {
 					t.Fatalf("settled, but nobody has joined %s", room)
 				}
 			}
@@ -101,7 +101,7 @@ func TestSettledWaitsForThoseThatAreThere(t *testing.T) {
 	default:
 	}
 	release()
-	if err := <-done; err != nil || len(b.local.Sockets(in("room"))) != 1 {
+	if err := <-done; err != nil || len(b.local.are(in("room"))) != 1 {
 		t.Errorf("settled: %v, %v", err, b.local.calls())
 	}
 }

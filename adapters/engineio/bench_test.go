@@ -36,6 +36,18 @@ func BenchmarkBroadcast(b *testing.B) {
 	}
 }
 
+// What it costs to note that a client has said something, on every packet.
+func BenchmarkHears(b *testing.B) {
+	g := start(b, Options{}, handler{})
+	w := g.openWire()
+	defer w.Close()
+	s := g.session()
+	b.ReportAllocs()
+	for b.Loop() {
+		s.hears(packetMessage)
+	}
+}
+
 func BenchmarkFrame(b *testing.B) {
 	for _, size := range []int{200, 1000, 4000} {
 		data := []byte(repeat(size))

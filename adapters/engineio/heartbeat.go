@@ -38,7 +38,7 @@ func (s *Session) startHeartbeat() {
 
 // hears notes that the client said something, before that is looked at.
 func (s *Session) hears(kind byte) {
-	s.heard.Store(int64(s.server.elapsed()))
+	s.lives()
 	switch {
 	case s.protocol == 3:
 		if kind == packetPing {
@@ -86,6 +86,37 @@ func (s *Session) Ping() bool {
 		s.Flush()
 	}
 	return true
+}
+
+// asked is somebody who waits for the client to say something, and who else does.
+type asked struct {
+	heard func()
+	next  *asked
+}
+
+// Ask is Ping for who waits for the answer: heard is called once, as soon as the
+// client has said anything more, by whoever reads it, and must not block. It is
+// never called where the client says nothing more.
+func (s *Session) Ask(heard func()) bool {
+	if s.protocol == 3 {
+		return false
+	}
+	a := &asked{heard: heard, next: s.asked.Load()}
+	for !s.asked.CompareAndSwap(a.next, a) {
+		a.next = s.asked.Load()
+	}
+	return s.Ping()
+}
+
+// lives notes that the client said something, whatever it is.
+func (s *Session) lives() {
+	s.heard.Store(int64(s.server.elapsed()))
+	if s.asked.Load() == nil {
+		return
+	}
+	for a := s.asked.Swap(nil); a != nil; a = a.next {
+		a.heard()
+	}
 }
 
 // LastHeard is when the client last said anything.

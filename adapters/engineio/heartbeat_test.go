@@ -151,6 +151,63 @@ func TestPingOnDemand(t *testing.T) {
 	})
 }
 
+// Who asks is told of the next thing the client says, whatever it is, once; with
+// the ping that is under way, if there is one.
+func TestAsking(t *testing.T) {
+	inBubble(t, beats, func(t *testing.T, g *rig, dial func(string) *websocket.Conn) {
+		c := dial(v4ws)
+		s := g.session()
+		told := 0
+		asks := func() {
+			t.Helper()
+			if !s.Ask(func() { told++ }) {
+				t.Fatal("not asked")
+			}
+		}
+		answers := func(want int, say func()) {
+			t.Helper()
+			synctest.Wait()
+			if told != want-2 {
+				t.Fatalf("told %d times of nothing", told)
+			}
+			for range 2 {
+				say()
+				synctest.Wait()
+				if told != want {
+					t.Fatalf("told %d times, not %d", told, want)
+				}
+			}
+		}
+		asks()
+		asks()
+		hears(t, c, "2") // there is one ping
+		answers(2, func() { says(t, c, "3") })
+		asks()
+		asks()
+		hears(t, c, "2")
+		answers(4, func() { says(t, c, "4x"); hears(t, c, "4x") })
+		asks() // the pong is still due, and nothing more rings for another message
+		asks()
+		answers(6, func() { says(t, c, "4x"); hears(t, c, "4x") })
+		asks()
+		asks()
+		answers(8, func() {
+			if err := c.WriteControl(websocket.PongMessage, nil, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+		})
+		old := dial(v3ws)
+		if g.session().Ask(func() { told++ }) {
+			t.Fatal("with protocol 3 the client asks")
+		}
+		says(t, old, "2")
+		hears(t, old, "3")
+		if old.Close(); told != 8 {
+			t.Fatal("told of a client that was not asked")
+		}
+	})
+}
+
 func TestSilenceOfProtocol3(t *testing.T) {
 	inBubble(t, beats, func(t *testing.T, g *rig, dial func(string) *websocket.Conn) {
 		c := dial(v3ws)

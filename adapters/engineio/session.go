@@ -27,7 +27,8 @@ type Session struct {
 	opened bool
 	told   atomic.Bool // the client answered our goodbye
 
-	heard   atomic.Int64  // when, since the server began
+	heard   atomic.Int64 // when, since the server began
+	asked   atomic.Pointer[asked]
 	waiting atomic.Uint32 // resting, awaiting or extended
 	beat    alarm
 

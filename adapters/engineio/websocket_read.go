@@ -73,7 +73,7 @@ func (w *webSocket) message(op byte, data []byte) error {
 // control takes one control frame.
 func (w *webSocket) control(op byte, data []byte) error {
 	s := w.session
-	s.heard.Store(int64(s.server.elapsed()))
+	s.lives()
 	switch op {
 	case opPing:
 		pong := newControl(opPong, data)

@@ -317,6 +317,7 @@ type fakeHub struct {
 	mu   sync.Mutex
 	pods []*fakeBus
 	log  []cluster.Options
+	asks []cluster.Options // for sockets
 }
 
 func (h *fakeHub) bus() *fakeBus { return &fakeBus{hub: h} }
@@ -359,8 +360,21 @@ func (b *fakeBus) Disconnect(o cluster.Options, c bool) {
 func (b *fakeBus) BroadcastWithAck(p cluster.Packet, o cluster.Options, n func(int), ack func([]any)) {
 	b.others(func(l cluster.Local) { l.BroadcastWithAck(p, o, n, ack) })
 }
-func (b *fakeBus) Sockets(_ context.Context, o cluster.Options) (all []cluster.Socket, err error) {
-	b.others(func(l cluster.Local) { all = append(all, l.Sockets(o)...) })
+func (b *fakeBus) Sockets(ctx context.Context, o cluster.Options) (all []cluster.Socket, err error) {
+	b.hub.mu.Lock()
+	b.hub.asks = append(b.hub.asks, o)
+	b.hub.mu.Unlock()
+	answers := make(chan []cluster.Socket, 8)
+	n := 0
+	b.others(func(l cluster.Local) { n++; l.Sockets(o, func(a []cluster.Socket) { answers <- a }) })
+	for range n {
+		select {
+		case a := <-answers:
+			all = append(all, a...)
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	return all, b.fail
 }
 func (b *fakeBus) CatchUp(context.Context) error { return nil }

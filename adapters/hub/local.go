@@ -35,10 +35,17 @@ func (l *local) Disconnect(opts cluster.Options, closeTransport bool) {
 	l.s.disconnectLocal(audienceFrom(opts), closeTransport)
 }
 
-func (l *local) Sockets(opts cluster.Options) []cluster.Socket {
+func (l *local) Sockets(opts cluster.Options, answer func([]cluster.Socket)) {
 	to := audienceFrom(opts)
-	members := slices.DeleteFunc(l.s.suspects(to, aliveRoom), func(m *member) bool { return !m.answered() })
-	members = append(members, l.s.connected(to)...)
+	suspects := l.s.suspects(to)
+	if len(suspects) == 0 {
+		answer(l.described(l.s.connected(to)))
+		return
+	}
+	l.s.crew.Run(func() { answer(l.described(l.s.probe(l.s.life, suspects))) })
+}
+
+func (l *local) described(members []*member) []cluster.Socket {
 	all := make([]cluster.Socket, 0, len(members))
 	for _, m := range members {
 		l.s.index.mu.Lock()
@@ -133,7 +140,7 @@ func (s *Server) disconnectLocal(to socketio.Audience, closeTransport bool) {
 		}
 	}
 	s.index.mu.Unlock()
-	if suspects := s.suspects(to, probeRoom); len(suspects) > 0 {
+	if suspects := s.suspects(to); len(suspects) > 0 {
 		s.crew.Run(func() { s.probe(s.life, suspects) })
 	}
 	for _, m := range returned {

@@ -3,7 +3,6 @@ package hub
 import (
 	"context"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"parley/adapters/engineio"
@@ -29,7 +28,6 @@ type member struct {
 	session *engineio.Session
 	id      string
 	face    Socket
-	probed  atomic.Int64 // when it was last asked whether it is alive; Unix ns
 
 	phase   phase
 	user    models.UserID

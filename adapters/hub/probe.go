@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,59 +11,36 @@ import (
 	"parley/models"
 )
 
-// probeRoom names, in requests to other pods, the user whose sockets are to say
-// that they are alive. Nobody is in a room of that name, so that it shows up
-// nowhere, and pods that do not know it do nothing.
-const (
-	probeRoom = "parley:probe:"
-	aliveRoom = "parley:alive:" // … and which of them have
-)
+// probeRoom names, in what other pods are asked, the user whose sockets are to say
+// that they are alive. Nobody is in a room of that name, so that pods that do not
+// know it do nothing, and have nobody there.
+const probeRoom = "parley:probe:"
 
-var (
-	// When it is looked who has answered; who has not by the last is dead.
-	probeLooks = []time.Duration{50 * time.Millisecond, 150 * time.Millisecond, 400 * time.Millisecond, time.Second}
-	// When the other pods are asked who has answered them.
-	probeAsks = []time.Duration{150 * time.Millisecond, 500 * time.Millisecond}
-)
+// probeTime is how long a client may take to answer; who has not is dead.
+const probeTime = time.Second
 
 // Probe asks the user's sockets, but for one, on every pod, whether they are
 // alive, and ends those that do not say so. It is true, as soon as that is known,
 // where so many have; else it returns when all pods are done.
 func (s *Server) Probe(ctx context.Context, user models.UserID, except models.SocketID, others int) (alive bool) {
-	asked := time.Now()
+	bounded, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
 	to := socketio.Audience{Rooms: []string{probeRoom + string(user)}, Except: []string{string(except)}}
+	// Which reaches the others, late, though Redis be away, or those that know no more.
 	s.opts.Bus.Disconnect(wireOptions(to, socketio.Flags{}), true)
-	here := s.probe(ctx, s.suspects(to, probeRoom))
-	if here >= others {
+	elsewhere := make(chan int, 1)
+	s.crew.Run(func() { elsewhere <- s.aliveElsewhere(bounded, to) })
+	here := len(s.probe(ctx, s.suspects(to)))
+	if here >= others || here+<-elsewhere >= others {
 		return true
 	}
-	for _, at := range probeAsks {
-		if left := at - time.Since(asked); left > 0 {
-			pause(ctx, left)
-			if here+s.aliveElsewhere(ctx, user, except) >= others {
-				return true
-			}
-		}
-	}
-	pause(ctx, probeLooks[len(probeLooks)-1]-time.Since(asked))
+	<-bounded.Done()
 	return false
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-}
-
-// aliveElsewhere counts the user's sockets that have answered other pods, as far
-// as those say so in time.
-func (s *Server) aliveElsewhere(ctx context.Context, user models.UserID, except models.SocketID) int {
-	ctx, cancel := context.WithTimeout(ctx, probeAsks[0])
-	defer cancel()
-	to := socketio.Audience{Rooms: []string{aliveRoom + string(user)}, Except: []string{string(except)}}
+// aliveElsewhere counts the user's sockets that answer other pods. Those say so
+// once they know it of each of theirs; of one that is silent nothing is known.
+func (s *Server) aliveElsewhere(ctx context.Context, to socketio.Audience) int {
 	sockets, err := s.opts.Bus.Sockets(ctx, wireOptions(to, socketio.Flags{}))
 	if err != nil {
 		s.opts.Logger.Debug("other pods did not say who is alive", "err", err)
@@ -72,11 +50,11 @@ func (s *Server) aliveElsewhere(ctx context.Context, user models.UserID, except 
 
 // suspects are the sockets a probe is for; clients of protocol 3, which a server
 // cannot ask, are among them.
-func (s *Server) suspects(to socketio.Audience, prefix string) []*member {
+func (s *Server) suspects(to socketio.Audience) []*member {
 	s.index.mu.Lock()
 	defer s.index.mu.Unlock()
 	for _, name := range to.Rooms {
-		user, ok := strings.CutPrefix(name, prefix)
+		user, ok := strings.CutPrefix(name, probeRoom)
 		if !ok {
 			continue
 		}
@@ -91,47 +69,32 @@ func (s *Server) suspects(to socketio.Audience, prefix string) []*member {
 	return nil
 }
 
-func (s *Server) probe(ctx context.Context, suspects []*member) (alive int) {
-	asked := time.Now()
-	var silent []*member
+// probe returns those that are alive, and ends the others. Where it cannot be
+// asked, a socket is taken for alive: its client pings, not we.
+func (s *Server) probe(ctx context.Context, suspects []*member) (alive []*member) {
+	asked, over := time.Now(), time.NewTimer(probeTime)
+	defer over.Stop()
+	answers := make(chan *member, len(suspects))
 	for _, m := range suspects {
-		m.probed.Store(asked.UnixNano())
-		if m.session.Ping() {
-			silent = append(silent, m)
-		} else {
-			alive++ // its client pings, not we
+		if !m.session.Ask(func() { answers <- m }) {
+			alive = append(alive, m)
 		}
 	}
-	for _, at := range probeLooks {
-		if len(silent) == 0 {
-			break
-		}
-		wait := time.NewTimer(at - time.Since(asked))
+	for len(alive) < len(suspects) {
 		select {
-		case <-wait.C:
+		case m := <-answers:
+			alive = append(alive, m)
 		case <-ctx.Done():
-			wait.Stop()
 			return alive
+		case <-over.C:
+			return slices.DeleteFunc(suspects, func(m *member) bool {
+				silent := !slices.Contains(alive, m) && m.session.LastHeard().Before(asked)
+				if silent {
+					m.session.Abort(engineio.PingTimeout)
+				}
+				return silent
+			})
 		}
-		kept := silent[:0]
-		for _, m := range silent {
-			if m.answered() {
-				alive++
-			} else {
-				kept = append(kept, m)
-			}
-		}
-		silent = kept
-	}
-	for _, m := range silent {
-		m.session.Abort(engineio.PingTimeout)
 	}
 	return alive
-}
-
-// answered says whether the client was heard since it was last asked; where it
-// cannot be asked it is taken for alive.
-func (m *member) answered() bool {
-	at := m.probed.Load()
-	return at != 0 && (m.session.Protocol() == 3 || m.session.LastHeard().UnixNano() >= at)
 }

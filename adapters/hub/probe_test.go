@@ -59,6 +59,12 @@ func TestProbe(t *testing.T) {
 	if pods[0].s.Probe(context.Background(), "u", models.SocketID(alive[0]), 2) {
 		t.Error("who asked counts itself")
 	}
+	// One question each: it is answered once it is known.
+	hub.mu.Lock()
+	defer hub.mu.Unlock()
+	if n := len(hub.asks); n != 4 {
+		t.Errorf("%d questions", n)
+	}
 }
 
 // What is found after connect comes before what is sent meanwhile, and nothing

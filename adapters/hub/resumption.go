@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -110,4 +111,13 @@ func (r *resumption) next() (since time.Time, ok bool) {
 	since, r.since = r.since, time.Time{}
 	r.running = !since.IsZero()
 	return since, r.running
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }

@@ -141,7 +141,7 @@ func (nobody) BroadcastWithAck(cluster.Packet, cluster.Options, func(int), func(
 func (nobody) Join(cluster.Options, []string)                                           {}
 func (nobody) Leave(cluster.Options, []string)                                          {}
 func (nobody) Disconnect(cluster.Options, bool)                                         {}
-func (nobody) Sockets(cluster.Options) []cluster.Socket                                 { return nil }
+func (nobody) Sockets(_ cluster.Options, answer func([]cluster.Socket))                 { answer(nil) }
 func (nobody) Rooms() []string                                                          { return nil }
 func (nobody) ServerSideEmit([]any, func(any))                                          {}
 func (nobody) Resumed(time.Time)                                                        {}

@@ -22,12 +22,12 @@ func (p *pod) Broadcast(cluster.Packet, cluster.Options) {}
 func (p *pod) BroadcastWithAck(_ cluster.Packet, _ cluster.Options, clients func(int), _ func([]any)) {
 	clients(0)
 }
-func (p *pod) Join(cluster.Options, []string)           {}
-func (p *pod) Leave(cluster.Options, []string)          {}
-func (p *pod) Disconnect(cluster.Options, bool)         {}
-func (p *pod) Sockets(cluster.Options) []cluster.Socket { return nil }
-func (p *pod) Rooms() []string                          { return nil }
-func (p *pod) Resumed(time.Time)                        {}
+func (p *pod) Join(cluster.Options, []string)                           {}
+func (p *pod) Leave(cluster.Options, []string)                          {}
+func (p *pod) Disconnect(cluster.Options, bool)                         {}
+func (p *pod) Sockets(_ cluster.Options, answer func([]cluster.Socket)) { answer(nil) }
+func (p *pod) Rooms() []string                                          { return nil }
+func (p *pod) Resumed(time.Time)                                        {}
 
 func (p *pod) ServerSideEmit(args []any, ack func(any)) {
 	p.mu.Lock()
