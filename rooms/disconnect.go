@@ -9,7 +9,7 @@ import (
 // Disconnect takes a socket out of presence, which has those who share a chat told
 // if it was the user's last and they stay away. It may be called more than once for a socket.
 func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
+	ctx, cancel := s.afterwards(ctx)
 	defer cancel()
 	s.leaves(d.SocketID)
 	word := s.word(d)
@@ -59,7 +59,7 @@ func (s *Service) noteAway(ctx context.Context, d models.Departure, absence mode
 // Departed is Disconnect for a socket that presence has already let go: its pod
 // died, or Redis was away when it left.
 func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
+	ctx, cancel := s.afterwards(ctx)
 	defer cancel()
 	switch w, refused, again := s.takeRefused(d.SocketID); {
 	case refused && left == 0 && !w.left.IsZero(): // it had not come, and they are still gone

@@ -79,12 +79,15 @@ type Service struct {
 	arrivals chan arrived
 	counted  counted
 	done     chan string // keys of requests
+
+	inTime context.Context // ends with hurry
+	hurry  context.CancelFunc
 }
 
 // New makes a Service. Run must be called for delivery receipts to flow, for
 // those who come to be announced, and for retries to be answered.
 func New(o Options) *Service {
-	return &Service{
+	s := &Service{
 		Options:  o,
 		welcomes: map[models.SocketID]entrance{},
 		again:    map[models.SocketID]time.Time{},
@@ -93,6 +96,8 @@ func New(o Options) *Service {
 		arrivals: make(chan arrived, arrivalQueue),
 		done:     make(chan string, doneQueue),
 	}
+	s.inTime, s.hurry = context.WithCancel(context.Background())
+	return s
 }
 
 // Run works off what may happen after an answer was given. It returns when ctx

@@ -126,11 +126,13 @@ func (s *Server) farewell(ctx context.Context) error {
 }
 
 // closeSockets leaves time for what is closed after them: a database that is away
-// would take it all.
+// would take it all. Before that is over, who leaves stops waiting for it.
 func (s *Server) closeSockets(ctx context.Context) error {
 	rest := time.Until(deadline(ctx))
 	ctx, cancel := context.WithTimeout(ctx, max(rest/2, rest-closeMinimum))
 	defer cancel()
+	hurry := time.AfterFunc(time.Until(deadline(ctx))*3/4, s.rooms.Hurry)
+	defer hurry.Stop()
 	return s.unlessAway("the sockets", s.sockets.Close(ctx))
 }
 

@@ -83,6 +83,23 @@ test('SIGTERM with nobody there is quick; long-polling clients do not hold it up
   await waitFor(() => clients.every((c) => c.disconnects.length === 1), 5_000, 'the clients to notice');
 });
 
+test('SIGTERM while MongoDB stands still: what would be noted of those who leave is not waited for, exit 0 in time', { timeout: 30_000 }, async () => {
+  const going = await w.pod({ SHUTDOWN_TIMEOUT: '4s' });
+  const users = Array.from({ length: 6 }, objectId);
+  const clients = await Promise.all(users.map((u, i) => w.connect(going, u, { lib: libs[i % 3], reconnection: false })));
+  w.mongod.program.signal('SIGSTOP');
+  try {
+    const began = performance.now();
+    going.program.signal('SIGTERM');
+    const end = await going.program.exited;
+    assert.deepEqual([end.code, end.signal], [0, null], going.program.tail(20));
+    assert.ok(performance.now() - began < 6_000, `${performance.now() - began} ms`); // closing may take 2 s more
+  } finally { w.mongod.program.signal('SIGCONT'); }
+  await waitFor(() => clients.every((c) => c.disconnects.length === 1), 5_000, 'the clients to notice');
+  for (const u of users) assert.equal(await w.redis.exists(`user:${u}:sockets`), 0, 'presence is cleaned all the same');
+  w.pods.splice(w.pods.indexOf(going), 1);
+});
+
 test('posts that stream while a pod goes: each 201 is stored and delivered, each refusal is retriable', { timeout: 40_000 }, async () => {
   const [alice, bob] = [objectId(), objectId()];
   const chatId = await w.chat(alice, bob);
