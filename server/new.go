@@ -12,6 +12,7 @@ import (
 	"parley/adapters/embedded"
 	"parley/adapters/hub"
 	"parley/adapters/js"
+	"parley/adapters/listen"
 	"parley/adapters/media"
 	"parley/adapters/mongo"
 	"parley/adapters/redis"
@@ -129,7 +130,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	marks := rooms.NewMarks(cfg.PodID, time.Now, cfg.PingInterval+cfg.PingTimeout, cfg.PresenceTTL+cfg.RecoveryWindow)
 	s.sockets, err = hub.New(hub.Options{
-		Path:         cfg.SocketIOPath,
+		Path: cfg.SocketIOPath, Waited: listen.Waited,
 		PingInterval: cfg.PingInterval, PingTimeout: cfg.PingTimeout, ConnectTimeout: cfg.ConnectTimeout,
 		HandshakeTimeout: s.tryTimeout(), LetInAtOnce: letInAtOnce, MaxPayload: cfg.MaxPayloadBytes, CORSOrigins: cfg.CORSOrigins, AllowEIO3: cfg.AllowEIO3,
 		Msgpack: cfg.Parser == ParserMsgpack, Recovery: cfg.RecoveryWindow > 0,

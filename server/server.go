@@ -88,6 +88,7 @@ func (s *Server) Run(ctx context.Context) error {
 		// their own.
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       2 * time.Minute, // longer than balancers keep theirs
+		ConnContext:       listen.Context,
 		MaxHeaderBytes:    64 << 10,
 		// "OPTIONS *" would be answered past all middleware.
 		DisableGeneralOptionsHandler: true,
@@ -121,7 +122,7 @@ func (s *Server) listen(ctx context.Context) (net.Listener, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("not a TCP listener"), listener.Close())
 	}
-	return listen.Wrap(tcp, listen.Options{Headers: headerTimeout, Logger: s.log, Metrics: s.metrics, Now: time.Now}), nil
+	return listen.Wrap(tcp, listen.Options{Headers: headerTimeout, Turn: s.sockets.Turn, Logger: s.log, Metrics: s.metrics, Now: time.Now}), nil
 }
 
 // baseURL is where a client on this machine reaches the address.

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -13,7 +14,10 @@ import (
 
 // Options says how a Server behaves. The zero value of a field is its default.
 type Options struct {
-	Path         string        // "/socket.io": where the transports and the Assets are
+	Path string // "/socket.io": where the transports and the Assets are
+	// Waited says, by the context of a request, whether its connection has waited for
+	// its turn (Server.Turn), so that the request need not; nil for none has.
+	Waited       func(context.Context) bool
 	PingInterval time.Duration // 25 s
 	PingTimeout  time.Duration // 20 s
 	// ConnectTimeout is how long a connection may go without a CONNECT, and then

@@ -1,7 +1,9 @@
 package hub
 
 import (
+	"bytes"
 	"context"
+	"net/http"
 	"runtime"
 	"runtime/metrics"
 	"time"
@@ -49,6 +51,27 @@ func (p *pace) step(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Turn returns when it is the turn of a connection that begins so: at once where
+// it does not ask for a socket. What the HTTP server does with a request before a
+// handler sees it takes as long as all that follows until the client is told its
+// sid; so who comes waits before that.
+func (s *Server) Turn(first []byte) (waited bool) {
+	path, ok := bytes.CutPrefix(first, []byte("GET "))
+	if ok = ok && bytes.HasPrefix(path, []byte(s.opts.Path+"/")); ok {
+		_ = s.coming.step(s.life) // who comes as all ends is told so by others
+	}
+	return ok
+}
+
+// comes lets a new session begin in its turn, unless its connection had to wait
+// for that already.
+func (s *Server) comes(r *http.Request) error {
+	if s.opts.Waited != nil && s.opts.Waited(r.Context()) {
+		return nil
+	}
+	return s.coming.step(r.Context())
 }
 
 // processorsBusy says whether as many goroutines wait for a processor as there

@@ -3,6 +3,8 @@ package hub
 import (
 	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -99,5 +101,31 @@ func TestWhoComesHoldsBack(t *testing.T) {
 	c.message()
 	if a, b := coming.Load(), beginning.Load(); a != 1 || b != 1 {
 		t.Errorf("with a message to it it is %d and %d times", a, b)
+	}
+}
+
+// One that asks for a socket waits once: as its connection begins, or, where that
+// asked for something else first, as it asks.
+func TestWhoseTurnItIs(t *testing.T) {
+	t.Parallel()
+	waited := false
+	s := newPod(t, func(o *Options) { o.Waited = func(context.Context) bool { return waited } }, "c").s
+	steps := 0
+	s.coming.busy = func() bool { steps++; return false }
+	for first, want := range map[string]bool{
+		"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n": true,
+		"GET /socket.io/":  true,
+		"GET /socket.iota": false, "POST /socket.io/?EIO=4": false, "POST /api/messages": false, "GET /": false, "GE": false, "": false,
+	} {
+		steps = 0
+		if got := s.Turn([]byte(first)); got != want || (steps == 1) != want {
+			t.Errorf("%q: waited %v, in %d steps, want %v", first, got, steps, want)
+		}
+	}
+	for _, waited = range []bool{true, false} {
+		steps = 0
+		if err := s.comes(httptest.NewRequest(http.MethodGet, "/socket.io/", nil)); err != nil || (steps == 1) == waited {
+			t.Errorf("a request whose connection has waited, %v: %d steps, %v", waited, steps, err)
+		}
 	}
 }

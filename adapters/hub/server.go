@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -89,7 +88,7 @@ func New(o Options) (*Server, error) {
 			PingInterval: opts.PingInterval, PingTimeout: opts.PingTimeout, CloseTimeout: farewell,
 			MaxPayload: opts.MaxPayload, MaxBacklog: opts.MaxBacklogBytes, AllowEIO3: opts.AllowEIO3,
 			CORS: corsOf(opts.CORSOrigins), Metrics: engineMetrics{opts.Metrics}, Now: time.Now,
-			AllowRequest: func(r *http.Request) error { return s.coming.step(r.Context()) },
+			AllowRequest: s.comes,
 		},
 		Parser: parser, ConnectTimeout: opts.ConnectTimeout, MaxEvents: maxEvents,
 		Adapter: func(*socketio.Namespace) socketio.Adapter { return adapter{s} },

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"container/list"
+	"context"
 	"net"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ type conn struct {
 	since    time.Time
 	until    time.Time // for the first byte; fixed once it was accepted
 	spoke    atomic.Bool
+	waited   atomic.Bool // for its turn, and no request was told so
 
 	// Guarded by listener.mu.
 	at     *list.Element // nil once it has spoken or is closed
@@ -36,6 +38,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if n > 0 && !c.spoke.Load() {
 		c.spoke.Store(true)
 		c.listener.leave(c)
+		if turn := c.listener.opts.Turn; turn != nil {
+			c.waited.Store(turn(p[:n]))
+		}
 		if derr := c.TCPConn.SetReadDeadline(c.listener.opts.Now().Add(c.listener.opts.Headers)); derr != nil && err == nil {
 			err = derr
 		}
@@ -55,4 +60,19 @@ func (c *conn) Plain() *net.TCPConn {
 func (c *conn) Close() error {
 	c.listener.leave(c)
 	return c.TCPConn.Close()
+}
+
+type connKey struct{}
+
+// Context is for an http.Server's ConnContext: Waited is asked with the context of
+// a request.
+func Context(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, c)
+}
+
+// Waited says of the first request of a connection, once, whether that has waited
+// for its turn.
+func Waited(ctx context.Context) bool {
+	c, ok := ctx.Value(connKey{}).(*conn)
+	return ok && c.waited.Swap(false)
 }

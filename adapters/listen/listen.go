@@ -1,6 +1,6 @@
 // Package listen takes connections in for the HTTP server. It owns how long one
 // may stand open before its first byte, and how many may; it refuses to know
-// what is said on them.
+// what is said on them: whose turn it is, others tell by their first bytes.
 package listen
 
 import (
@@ -24,6 +24,10 @@ type Options struct {
 	Places int
 	// Most is how many may stand at all; 8,192. Beyond it the oldest is closed.
 	Most int
+	// Turn is called with the first bytes of a connection, before the HTTP server
+	// has them, and returns when it is its turn; nil for everybody's is at once.
+	// It says whether there was something to wait for.
+	Turn func(first []byte) (waited bool)
 
 	Logger  *slog.Logger
 	Metrics Metrics

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -73,8 +74,11 @@ func serve(t *testing.T, o Options) (addr string, c *counts) {
 		t.Fatal(err)
 	}
 	s := &http.Server{
-		ReadHeaderTimeout: o.Headers, IdleTimeout: patience,
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) }),
+		ReadHeaderTimeout: o.Headers, IdleTimeout: patience, ConnContext: Context,
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Waited", strconv.FormatBool(Waited(r.Context())))
+			_, _ = io.Copy(w, r.Body)
+		}),
 	}
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(Wrap(inner.(*net.TCPListener), o)) }()
@@ -112,21 +116,66 @@ func closed(t *testing.T, what string, c net.Conn) {
 	}
 }
 
-// answers sends a request and reads its answer.
-func answers(t *testing.T, what string, c net.Conn) {
+// answers sends a request and reads its answer, which says whether it waited.
+func answers(t *testing.T, what string, c net.Conn) (waited string) {
 	t.Helper()
 	if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 		t.Errorf("%s: %v", what, err)
-		return
+		return ""
 	}
 	res, err := http.ReadResponse(bufio.NewReader(c), nil)
 	if err != nil {
 		t.Errorf("%s: %v", what, err)
-		return
+		return ""
 	}
 	defer res.Body.Close()
 	if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != http.StatusOK {
 		t.Errorf("%s: %d %v", what, res.StatusCode, err)
+	}
+	return res.Header.Get("Waited")
+}
+
+// Whoever the turn is kept from waits, however late that makes its headers; others
+// do not, and its second request has waited for nothing.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	const headers = 300 * time.Millisecond
+	turn, asked := make(chan struct{}), make(chan string, 2)
+	addr, _ := serve(t, Options{Headers: headers, Turn: func(first []byte) bool {
+		asked <- string(first)
+		if !bytes.HasPrefix(first, []byte("GET ")) {
+			return false
+		}
+		<-turn
+		return true
+	}})
+	comes := dial(t, addr)
+	if _, err := io.WriteString(comes, "GET / HT"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-asked; got != "GET / HT" {
+		t.Errorf("asked for %q", got)
+	}
+	other := dial(t, addr)
+	if _, err := io.WriteString(other, "HEAD / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(other), nil)
+	if err != nil || res.Header.Get("Waited") != "false" {
+		t.Fatalf("the other: %v %v", res, err)
+	}
+	res.Body.Close()
+	time.Sleep(2 * headers) // longer than it has for its headers
+	close(turn)
+	if _, err := io.WriteString(comes, "TP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if res, err = http.ReadResponse(bufio.NewReader(comes), nil); err != nil || res.Header.Get("Waited") != "true" {
+		t.Fatalf("who waited: %v %v", res, err)
+	}
+	res.Body.Close()
+	if waited := answers(t, "the second request", comes); waited != "false" {
+		t.Errorf("the second request waited: %s", waited)
 	}
 }
 

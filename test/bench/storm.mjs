@@ -22,19 +22,19 @@ async function storm(delay, dir) {
   const database = new Program('fastmongo', fileURLToPath(new URL('../../bin/bench/fastmongo', import.meta.url)), ['-delay', delay, '127.0.0.1:0'], { dir, env: cleanEnv() });
   const uri = await database.line((l) => l.startsWith('mongodb://') && l.trim());
   const env = { ...generous, DATA_DIR: join(dir, 'data'), MONGODB_URI: `${uri}storm`, REDIS_URL: redisServer.url, LOG_FORMAT: 'json' };
-  const pods = await Promise.all(['a', 'b', 'c'].map((name) => startPod(name, dir, env)));
-  const [a, b, c] = pods;
+  const pods = await Promise.all(['a', 'b', 'c', 'd'].map((name) => startPod(name, dir, env)));
+  const [a, b, c, d] = pods;
   const redis = new Redis(redisServer.port, '127.0.0.1');
   const models = await openModels(env.MONGODB_URI);
   const crowd = people([{ size: setting.STORM_ROOM, count: Math.ceil(setting.STORM_SOCKETS / setting.STORM_ROOM) }]);
-  const standing = [0, 1].map(() => people([{ size: 5, count: Math.ceil(setting.STORM_STANDING / 10) }]));
+  const standing = [0, 1, 2].map(() => people([{ size: 5, count: Math.ceil(setting.STORM_STANDING / 10) }]));
   for (const { chats } of [crowd, ...standing]) {
     for (let i = 0; i < chats.length; i += 1000) {
       await models.Chat.insertMany(chats.slice(i, i + 1000).map((chat) => ({ _id: chat.id, participants: chat.members })));
     }
   }
   const load = new Load('load-a', dir);
-  const others = [new Load('load-b', dir), new Load('load-c', dir)];
+  const others = [new Load('load-b', dir), new Load('load-c', dir), new Load('load-d', dir)];
   const trips = async () => {
     const ops = (await models.connection.db.admin().serverStatus()).opcounters;
     const info = Object.fromEntries((await redis.info('everything')).split('\r\n').map((l) => l.split(':')));
@@ -52,6 +52,7 @@ async function storm(delay, dir) {
   try {
     await others[0].ask({ do: 'connect', url: b.url, pid: b.program.pid, clients: standing[0].clients });
     await others[1].ask({ do: 'connect', url: c.url, pid: c.program.pid, clients: standing[1].clients });
+    await others[2].ask({ do: 'connect', url: d.url, pid: d.program.pid, clients: standing[2].clients });
     let before = await trips();
     const connected = await load.ask({ do: 'connect', url: a.url, pid: a.program.pid, clients: crowd.clients });
     const connecting = between(before, await trips());
@@ -67,13 +68,15 @@ async function storm(delay, dir) {
     const meanwhile = await posting;
     const row = {
       delay, connect_s: connected.seconds, connect_trips: connecting, back_s: back.seconds, attempts: back.attempts, back_p50: back.p50_ms, back_p99: back.p99_ms,
-      trips: stormed, calm_p99: p99(calm), storm_p99: p99(meanwhile), lost: [...calm, ...meanwhile].reduce((n, r) => n + r.lost + r.twice + r.reordered + r.stray, 0),
+      trips: stormed, calm_p99: p99(calm.slice(0, 2)), storm_p99: p99(meanwhile.slice(0, 2)),
+      beside_calm_p99: p99(calm.slice(2)), beside_storm_p99: p99(meanwhile.slice(2)),
+      lost: [...calm, ...meanwhile].reduce((n, r) => n + r.lost + r.twice + r.reordered + r.stray, 0),
     };
     if (setting.STORM_GHOSTS) {
       before = await trips();
       const key = (await redis.keys('parley:pod:*:sockets')).filter(Boolean);
       const sizes = async () => Promise.all(key.map((k) => redis.hlen(k)));
-      const total = 2 * Math.ceil(setting.STORM_STANDING / 10) * 5 + crowd.clients.length;
+      const total = 3 * Math.ceil(setting.STORM_STANDING / 10) * 5 + crowd.clients.length;
       while ((await sizes()).reduce((x, y) => x + y, 0) > total) await new Promise((resolve) => setTimeout(resolve, 200));
       row.ghosts_s = (Date.now() - killed) / 1000;
       row.ghost_trips = between(before, await trips());
