@@ -25,6 +25,9 @@ func (s *Service) keepHearing(ctx context.Context) {
 	for {
 		bounded, cancel := context.WithTimeout(ctx, hearWithin)
 		err := s.hear(bounded)
+		if err == nil {
+			s.settle(bounded)
+		}
 		cancel()
 		if err != nil && ctx.Err() == nil {
 			s.Logger.Debug("not known how far all pods were heard", "error", err)

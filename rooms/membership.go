@@ -94,6 +94,7 @@ func (s *Service) RemoveParticipant(ctx context.Context, caller models.UserID, i
 		if err == nil {
 			err = lerr
 		}
+		s.unsettled(id, user)
 		return models.Chat{}, err
 	}
 	if was {
@@ -107,6 +108,9 @@ func (s *Service) seat(ctx context.Context, users []models.UserID, chat models.C
 	who, err := s.everySocket(ctx, users)
 	if jerr := s.Hub.Join(ctx, who, chat.ID); err == nil {
 		err = jerr
+	}
+	if err != nil {
+		s.unsettled(chat.ID, users...)
 	}
 	s.Hub.Emit(who, models.ChatJoined{Chat: chat})
 	return err

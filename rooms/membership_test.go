@@ -158,3 +158,33 @@ func TestHistoryPages(t *testing.T) {
 		t.Errorf("stranger: %v", err)
 	}
 }
+
+// Other pods that could not be told of a removal are told, once they can be, what is
+// so by then: who was added again meanwhile, by way of another pod, is in the chat.
+func TestWhatOtherPodsWereNotToldOfIsSettled(t *testing.T) {
+	for name, again := range map[string]bool{"out": false, "added again elsewhere": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			chat := w.chat("ann", "bob")
+			ctx := context.Background()
+			w.failing("leave", errAway)
+			if _, err := w.svc.RemoveParticipant(ctx, "ann", chat, "bob"); models.CodeOf(err) != models.CodeUnavailable {
+				t.Fatalf("with a pod out of reach: %v", err)
+			}
+			w.svc.settle(ctx)
+			w.failing("leave", nil)
+			if again {
+				if _, _, err := w.AddParticipant(ctx, chat, "bob", w.now()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.joined, w.leftRoom = nil, nil
+			for range 2 { // the second time nothing is left to do
+				w.svc.settle(ctx)
+			}
+			if in, out := len(w.joined), len(w.leftRoom); again && (in != 1 || out != 0) || !again && (in != 0 || out != 1) {
+				t.Errorf("joined %d times and left %d times", in, out)
+			}
+		})
+	}
+}

@@ -73,6 +73,8 @@ type Service struct {
 	// again are sockets that are tried again after they were refused; see comesAgain.
 	again map[models.SocketID]time.Time
 	owes  map[models.SocketID]owed
+	// places are users' in chats of which other pods may not know; see settle.
+	places map[place]struct{}
 
 	receipts chan receipt
 	lookout  lookout
@@ -92,6 +94,7 @@ func New(o Options) *Service {
 		welcomes: map[models.SocketID]entrance{},
 		again:    map[models.SocketID]time.Time{},
 		owes:     map[models.SocketID]owed{},
+		places:   map[place]struct{}{},
 		receipts: make(chan receipt, receiptQueue),
 		arrivals: make(chan arrived, arrivalQueue),
 		done:     make(chan string, doneQueue),

@@ -65,6 +65,9 @@ func (s *Server) Join(ctx context.Context, who models.Audience, chat models.Chat
 	}
 	rooms := []string{string(chat)}
 	s.joinLocal(to, rooms)
+	if err := s.opts.Bus.Ready(); err != nil { // they would hear of it late, when it is so no more
+		return models.Unavailable("the other pods", err)
+	}
 	s.opts.Bus.Join(wireOptions(to, socketio.Flags{}), rooms)
 	return s.settled(ctx)
 }
@@ -78,6 +81,9 @@ func (s *Server) Leave(ctx context.Context, who models.Audience, chat models.Cha
 	}
 	rooms := []string{string(chat)}
 	s.leaveLocal(to, rooms)
+	if err := s.opts.Bus.Ready(); err != nil { // they would hear of it late, when it is so no more
+		return models.Unavailable("the other pods", err)
+	}
 	s.opts.Bus.Leave(wireOptions(to, socketio.Flags{}), rooms)
 	return s.settled(ctx)
 }

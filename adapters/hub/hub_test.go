@@ -182,6 +182,9 @@ func TestTwoPods(t *testing.T) {
 	if err := a.s.Join(context.Background(), who, other); models.CodeOf(err) != models.CodeUnavailable {
 		t.Errorf("join without the others: %v", err)
 	}
+	if b.s.InRoom(idB, other) { // what they cannot be told now they are not told late
+		t.Error("a join that has failed was done on the other pod")
+	}
 	if err := a.s.Ready(); models.CodeOf(err) != models.CodeUnavailable {
 		t.Errorf("ready: %v", err)
 	}
