@@ -42,6 +42,7 @@ function excused(book, gap) {
   if (conns.some((c) => nearEnd(book, c, m))) return 'unknowable';
   const removal = removedAfter(book, user, m);
   if (removal && !conns.some((c) => c.from < removal.asked - 1_000 && (c.broke ?? Infinity) > m.at + 1_000)) return 'removed from the chat before they were back';
+  if (removal && untold(book, m, removal)) return 'said by or for a pod without Redis, and removed from the chat before the others heard';
   const next = conns.find((c) => c.from > m.at);
   const cut = conns.findLast((c) => c.from <= m.at);
   const away = !cut || (cut.broke ?? Infinity) < onItsWayUntil(m);
@@ -50,6 +51,15 @@ function excused(book, gap) {
   if (away && anew && beside) return 'a client before 4.6 whose connection broke, beside another device of its user';
   if (away && pages[0].eio3 && ['silent', 'unseen'].includes(cut?.how)) return 'a dead connection of a 2.x client, which cannot be asked';
   return undefined;
+}
+
+// Pods did not hear each other when it was said, and the removal came before they were sure to again: nobody is told
+// of it any more, and it is in the history.
+const regroup = 10_000;
+const deafening = ['redis paused', 'redis killed', 'redis flushed', 'pod cut off', 'pod refused'];
+
+function untold(book, m, removal) {
+  return book.faults.some((f) => deafening.includes(f.what) && f.from - 1_000 < m.at && m.at < f.to && removal.asked < f.to + regroup);
 }
 
 // It was on its way just as the connection broke, visibly, of a client that cannot say how far it got.
