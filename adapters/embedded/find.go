@@ -7,68 +7,12 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
-
-// maxFound is how many bytes of documents are one answer.
-const maxFound = 16 << 20
-
-// query is a find that can be answered from the indexes, if its filter is.
-type query struct {
-	database, collection     string
-	filter, sort, projection bson.Raw
-	limit                    int
-}
-
-// readQuery takes a find apart; false for one with more to it than is known here.
-func readQuery(command bson.Raw) (q query, ok bool) {
-	elements, err := command.Elements()
-	if err != nil {
-		return q, false
-	}
-	for _, e := range elements {
-		v := e.Value()
-		switch e.Key() {
-		case "find":
-			q.collection, ok = v.StringValueOK()
-		case "$db":
-			q.database, ok = v.StringValueOK()
-		case "filter":
-			q.filter, ok = v.DocumentOK()
-		case "sort":
-			q.sort, ok = v.DocumentOK()
-		case "projection":
-			q.projection, ok = v.DocumentOK()
-		case "limit":
-			var n int64
-			n, ok = v.AsInt64OK()
-			q.limit = int(n)
-		case "batchSize":
-			n, isInt := v.AsInt64OK()
-			ok = isInt && n > 0
-		case "singleBatch", "lsid", "readConcern", "$readPreference", "maxTimeMS", "$clusterTime":
-			ok = true
-		default:
-			ok = false
-		}
-		if !ok {
-			return q, false
-		}
-	}
-	return q, q.limit >= 0
-}
-
-// found is one document and, where there is an order, its place in it.
-type found struct {
-	raw bson.Raw
-	at  int64
-	id  string
-}
 
 // find answers a query from the indexes; errOther where they do not serve it.
 func (q query) find(ctx context.Context, db *sql.DB, table string) ([]bson.Raw, error) {
@@ -100,45 +44,6 @@ func (q query) find(ctx context.Context, db *sql.DB, table string) ([]bson.Raw, 
 		return nil, err
 	}
 	return q.projected(raws)
-}
-
-// plain says that the documents have no order and are all wanted.
-func (q query) plain() bool { return len(q.sort) <= 5 && q.limit == 0 }
-
-// wanted are the values that a field has one of.
-func wanted(v bson.RawValue) ([]bson.RawValue, error) {
-	values := []bson.RawValue{v}
-	if d, ok := v.DocumentOK(); ok {
-		var err error
-		if values, err = list(d.Lookup("$in")); err != nil {
-			return nil, errOther
-		}
-	}
-	for _, v := range values {
-		if v.Type != bson.TypeObjectID && v.Type != bson.TypeString {
-			return nil, errOther
-		}
-	}
-	return values, nil
-}
-
-// texts are what values are found by, each once.
-func texts(values []bson.RawValue) []string {
-	all := make([]string, len(values))
-	for i, v := range values {
-		all[i] = text(v)
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// text is how an ObjectId or a string is stored, without its quotes.
-func text(v bson.RawValue) string {
-	if id, ok := v.ObjectIDOK(); ok {
-		return id.Hex()
-	}
-	s, _ := v.StringValueOK()
-	return s
 }
 
 func (q query) byID(ctx context.Context, db *sql.DB, table string, ids []bson.RawValue) ([]bson.Raw, error) {
@@ -216,66 +121,6 @@ func (q query) ofUsers(ctx context.Context, db *sql.DB, table string, users []bs
 	return raws, nil
 }
 
-func idsOf(ctx context.Context, db *sql.DB, statement string, names []any) (raws []bson.Raw, err error) {
-	rows, err := db.QueryContext(ctx, statement, names...)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var stored, kind string
-		if err := rows.Scan(&stored, &kind); err != nil {
-			return nil, err
-		}
-		id, err := (&element{Type: kind}).value(json.RawMessage(stored))
-		if err != nil {
-			return nil, err
-		}
-		raw, err := bson.Marshal(bson.D{{Key: "_id", Value: id}})
-		if err != nil {
-			return nil, err
-		}
-		raws = append(raws, raw)
-	}
-	return raws, rows.Err()
-}
-
-// take reads the documents that match.
-func (q query) take(rows *sql.Rows, into []bson.Raw) (raws []bson.Raw, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for rows.Next() {
-		var stored sql.RawBytes
-		if err := rows.Scan(&stored); err != nil {
-			return nil, err
-		}
-		raw, err := q.matching(stored)
-		if err != nil {
-			return nil, err
-		}
-		if raw != nil {
-			into = append(into, raw)
-		}
-	}
-	return into, rows.Err()
-}
-
-// matching is the stored document, nil where it is not wanted after all.
-func (q query) matching(stored []byte) (bson.Raw, error) {
-	d, err := decode(stored)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := bson.Marshal(d)
-	if err != nil {
-		return nil, err
-	}
-	ok, err := matches(raw, q.filter)
-	if err != nil || !ok {
-		return nil, err
-	}
-	return raw, nil
-}
-
 // inOrder finds the messages of chats, newest or oldest first, one chat after
 // the other, each from where the index has it on: no more than the limit, and
 // none beyond what the others have brought already.
@@ -320,90 +165,6 @@ func (q query) inOrder(ctx context.Context, db *sql.DB, table string, chats []bs
 	raws := make([]bson.Raw, len(all))
 	for i, f := range all {
 		raws[i] = f.raw
-	}
-	return raws, nil
-}
-
-// first reads the first documents that match, up to the limit.
-func (q query) first(rows *sql.Rows, all []found) (_ []found, err error) {
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	for n := 0; n < q.limit && rows.Next(); {
-		var f found
-		var stored sql.RawBytes
-		if err := rows.Scan(&stored, &f.at, &f.id); err != nil {
-			return nil, err
-		}
-		if f.raw, err = q.matching(stored); err != nil {
-			return nil, err
-		}
-		if f.raw != nil {
-			all = append(all, f)
-			n++
-		}
-	}
-	return all, rows.Err()
-}
-
-// direction is 1 for oldest and -1 for newest first.
-func (q query) direction() (int, error) {
-	keys, err := q.sort.Elements()
-	if err != nil || len(keys) != 2 || keys[0].Key() != "createdAt" || keys[1].Key() != "_id" {
-		return 0, errOther
-	}
-	a, _ := keys[0].Value().AsInt64OK()
-	b, _ := keys[1].Value().AsInt64OK()
-	if a != b || a != 1 && a != -1 {
-		return 0, errOther
-	}
-	return int(a), nil
-}
-
-// between is which times of a field can match.
-func (q query) between(field string) (from, to int64) {
-	const aeon = 1 << 62
-	from, to = -aeon, aeon
-	d, ok := q.filter.Lookup(field).DocumentOK()
-	if !ok {
-		return from, to
-	}
-	for _, op := range []string{"$gte", "$gt"} {
-		if at, ok := d.Lookup(op).DateTimeOK(); ok {
-			from = max(from, at)
-		}
-	}
-	for _, op := range []string{"$lte", "$lt"} {
-		if at, ok := d.Lookup(op).DateTimeOK(); ok {
-			to = min(to, at)
-		}
-	}
-	return from, to
-}
-
-// projected leaves the fields that are named, and _id.
-func (q query) projected(raws []bson.Raw) ([]bson.Raw, error) {
-	size := 0
-	named, err := q.projection.Elements()
-	if len(q.projection) > 0 && err != nil {
-		return nil, err
-	}
-	for i, raw := range raws {
-		if len(named) > 0 {
-			left := bson.D{{Key: "_id", Value: raw.Lookup("_id")}}
-			for _, f := range named {
-				if n, ok := f.Value().AsInt64OK(); !ok || n != 1 || strings.Contains(f.Key(), ".") {
-					return nil, errOther
-				}
-				if v := raw.Lookup(f.Key()); f.Key() != "_id" && v.Type != 0 {
-					left = append(left, bson.E{Key: f.Key(), Value: v})
-				}
-			}
-			if raws[i], err = bson.Marshal(left); err != nil {
-				return nil, err
-			}
-		}
-		if size += len(raws[i]); size > maxFound {
-			return nil, errOther // that takes several answers
-		}
 	}
 	return raws, nil
 }
