@@ -67,6 +67,19 @@ func (s *Service) living(ctx context.Context, user models.UserID, left int) int 
 	return max(0, n)
 }
 
+// deserted says whether the user's other sockets, so many, are all of pods that
+// have fallen silent.
+func (s *Service) deserted(ctx context.Context, user models.UserID, others int) bool {
+	if _, any := s.Marks.HeardBySilent(); !any {
+		return false
+	}
+	suspect, err := s.podsOf(ctx, user, s.Marks.Suspect)
+	for _, sockets := range suspect {
+		others -= sockets
+	}
+	return err == nil && others <= 0
+}
+
 // podsOf counts the user's sockets on such pods, by pod.
 func (s *Service) podsOf(ctx context.Context, user models.UserID, such func(pod string) bool) (map[string]int, error) {
 	pods, err := s.Presence.PodsOf(ctx, user)

@@ -86,7 +86,7 @@ func (s *Service) session(ctx context.Context, user models.UserID, id models.Ses
 		return taken, false, err
 	case !found && taken.UserID != "":
 		return taken, true, nil
-	case found || others == 0:
+	case found || others == 0 || s.deserted(ctx, user, others): // nobody is there who would leave one
 		return session, found, nil
 	}
 	s.Hub.Part(id, door.SocketID())

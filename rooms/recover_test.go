@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -259,6 +260,50 @@ func TestRecoveryByAForeignOffset(t *testing.T) {
 			same(t, "backlog", w.come("bob", d), tc.want...)
 			if d.resumed {
 				t.Error("the session went on, though what it missed is only concluded")
+			}
+		})
+	}
+}
+
+// Nobody leaves a session of a socket whose pod was killed: who comes back is not
+// let wait for one, and nobody is told to go. Of two sockets one may.
+func TestRecoveryBesideADeadPod(t *testing.T) {
+	for name, tc := range map[string]struct {
+		dead   bool
+		beside []models.SocketID
+		asked  int
+	}{
+		"killed":                 {true, nil, 0},
+		"killed, another beside": {true, []models.SocketID{"beside"}, 1},
+		"alive":                  {false, nil, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			chat := w.chat("ann", "bob")
+			w.connect("bob", "old")
+			for _, socket := range tc.beside {
+				w.connect("bob", socket)
+			}
+			session := models.NewSessionID("bob", w.now())
+			w.podOf["old"] = "other"
+			for range 3 {
+				if !tc.dead || len(w.marks) == 0 {
+					w.marks["other"] = models.Mark{Sent: w.clock, Heard: w.clock}
+				}
+				if err := w.svc.hear(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+				w.advance(2 * goneAfter)
+			}
+			read := w.send("ann", chat, "read")
+			w.advance(time.Millisecond)
+			w.send("ann", chat, "missed")
+			asked := 0
+			w.onPart = func(models.SessionID) { asked++ }
+			d := &door{id: "new", session: session, offset: string(read.ID)}
+			same(t, "backlog", w.come("bob", d), "missed")
+			if asked != tc.asked {
+				t.Errorf("others were told to go %d times, want %d", asked, tc.asked)
 			}
 		})
 	}
