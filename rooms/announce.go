@@ -121,6 +121,7 @@ func (s *Service) tellOffline(ctx context.Context, gone []models.Untold, chats m
 			})
 		}
 	}
+	s.toldGone(gone)
 	s.Hub.EmitEach(notices)
 	if err := s.Absences.ToldOffline(ctx, gone); err != nil {
 		// Should Redis lose what it knows before they come and go again, they are told

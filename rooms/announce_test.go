@@ -233,3 +233,32 @@ func TestWhoIsForgottenIsToldOfOnce(t *testing.T) {
 		t.Error("no error")
 	}
 }
+
+// That a user is offline is told to the other pods late, because Redis was away: who is
+// back by then is announced again behind it.
+func TestBackBeforeOthersAreToldOfTheLeaving(t *testing.T) {
+	for name, tc := range map[string]struct {
+		took time.Duration
+		back bool
+		want int
+	}{"late": {5 * time.Second, true, 1}, "at once": {100 * time.Millisecond, true, 0}, "still gone": {5 * time.Second, false, 0}} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.chat("ann", "bob")
+			w.connect("bob", "b1")
+			w.disconnect("bob", "b1")
+			w.advance(tc.took)
+			handed := w.svc.now()
+			if tc.back {
+				w.connect("bob", "b2")
+			}
+			w.emitted = nil
+			for range 2 { // the second time nothing is in doubt
+				w.svc.backSince(context.Background(), handed)
+			}
+			if len(w.emitted) != tc.want {
+				t.Errorf("told %+v", w.emitted)
+			}
+		})
+	}
+}

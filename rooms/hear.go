@@ -24,9 +24,11 @@ func (s *Service) keepHearing(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		bounded, cancel := context.WithTimeout(ctx, hearWithin)
+		began := s.now()
 		err := s.hear(bounded)
 		if err == nil {
 			s.settle(bounded)
+			s.backSince(bounded, began)
 		}
 		cancel()
 		if err != nil && ctx.Err() == nil {
@@ -123,9 +125,11 @@ func (s *Service) lookForUnpublished(ctx context.Context) {
 
 // Farewell tells the other pods that this one sends nothing any more.
 func (s *Service) Farewell(ctx context.Context) error {
+	began := s.now()
 	if err := s.Hub.Handed(ctx); err != nil {
 		return err // they find out for themselves
 	}
+	s.backSince(ctx, began)
 	s.Marks.end()
 	_, err := s.Board.Trade(ctx, s.Marks.handed(s.Marks.mark()))
 	return err

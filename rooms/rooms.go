@@ -75,6 +75,7 @@ type Service struct {
 	owes  map[models.SocketID]owed
 	// places are users' in chats of which other pods may not know; see settle.
 	places map[place]struct{}
+	goneBy map[models.UserID]time.Time // see toldGone
 
 	receipts chan receipt
 	lookout  lookout
@@ -95,6 +96,7 @@ func New(o Options) *Service {
 		again:    map[models.SocketID]time.Time{},
 		owes:     map[models.SocketID]owed{},
 		places:   map[place]struct{}{},
+		goneBy:   map[models.UserID]time.Time{},
 		receipts: make(chan receipt, receiptQueue),
 		arrivals: make(chan arrived, arrivalQueue),
 		done:     make(chan string, doneQueue),

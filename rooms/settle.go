@@ -2,6 +2,7 @@ package rooms
 
 import (
 	"context"
+	"time"
 
 	"parley/models"
 )
@@ -29,6 +30,59 @@ func (s *Service) unsettled(chat models.ChatID, users ...models.UserID) {
 			return
 		}
 		s.places[place{chat, u}] = struct{}{}
+	}
+}
+
+// lateAfter is how long after it was told here that a user is offline the other pods
+// may be told, before it may not be so any more.
+const lateAfter = time.Second
+
+// toldGone remembers of whom the other pods are being told that they are offline.
+func (s *Service) toldGone(gone []models.Untold) {
+	now := s.now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, g := range gone {
+		if len(s.goneBy) >= maxUnsettled {
+			return
+		}
+		s.goneBy[g.UserID] = now
+	}
+}
+
+// backSince tells the others of users who were there again before the word that they
+// are offline had reached all pods: that waited for Redis. All that was told before
+// handed has.
+func (s *Service) backSince(ctx context.Context, handed time.Time) {
+	var late []models.UserID
+	s.mu.Lock()
+	for u, at := range s.goneBy {
+		if !at.Before(handed) {
+			continue
+		}
+		if handed.Sub(at) >= lateAfter {
+			late = append(late, u)
+		}
+		delete(s.goneBy, u)
+	}
+	s.mu.Unlock()
+	if len(late) == 0 {
+		return
+	}
+	online, err := s.Presence.Online(ctx, late)
+	if err != nil {
+		s.Logger.Warn("not known who is back of those told late to be offline", "users", len(late), "error", err)
+		s.Metrics.Dropped("online_announcement")
+		return
+	}
+	var back []arrived
+	for _, u := range late {
+		if online[u] {
+			back = append(back, arrived{u})
+		}
+	}
+	if len(back) > 0 {
+		s.tellOnline(ctx, back)
 	}
 }
 
