@@ -262,3 +262,19 @@ func TestBackBeforeOthersAreToldOfTheLeaving(t *testing.T) {
 		})
 	}
 }
+
+// A socket that is let in and turned out at once, which waited at the door for long, has
+// not left before it came: others are told when its user stays away from now on.
+func TestTurnedOutAgainHasItsGrace(t *testing.T) {
+	w := newWorld(t)
+	w.patient = true
+	w.chat("ann", "bob")
+	heard := w.now()
+	w.advance(time.Minute)
+	came := w.svc.now()
+	w.connect("bob", "b1")
+	w.parts(models.Departure{UserID: "bob", SocketID: "b1", At: heard, Reason: "unavailable"})
+	if left := w.untold["bob"]; !left.Equal(came) {
+		t.Errorf("left at %v, came at %v", left, came)
+	}
+}

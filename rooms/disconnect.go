@@ -31,7 +31,7 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	if d.Session != "" && word.UserID != "" && !s.keepSession(ctx, d.Session, word) {
 		s.owe(o)
 	}
-	removed, left, err := s.Presence.Remove(ctx, d.UserID, d.SocketID, d.At)
+	removed, left, err := s.Presence.Remove(ctx, d.UserID, d.SocketID, later(d.At, w.at)) // nobody leaves before they came
 	if err != nil {
 		// Presence remembers and tries again; Departed is called then.
 		s.Logger.Warn("socket not taken out of presence yet", "user", d.UserID, "socket", d.SocketID, "error", err)

@@ -54,6 +54,10 @@ var known = []struct{ what, script string }{
 	pod killed(132) at 8.987s for 1.234s
 	pod killed(444) at 13.238s for 4.263s
 	members(508) at 14.616s`},
+	{"offline twice: let in, and turned out again because it was not sure who is in which room, long after it was heard last", `
+	seed=13 users=5 pods=2 length=7s every=110ms
+	pod cut off(0) at 1s for 4s
+	reloads(16) at 1s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a
