@@ -81,7 +81,9 @@ func (s *Service) Forgotten(ctx context.Context, at time.Time) error {
 // Untold is for users who have left and have not come back in time. After an
 // error nobody was told; it is called again.
 func (s *Service) Untold(ctx context.Context, untold []models.Untold) error {
-	chats, err := s.chatsToTell(ctx, usersOf(untold))
+	looking, cancel := s.unhurried(ctx, s.Limits.StoreTimeout)
+	defer cancel()
+	chats, err := s.chatsToTell(looking, usersOf(untold))
 	if err != nil {
 		return err
 	}

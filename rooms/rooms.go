@@ -117,6 +117,23 @@ func (s *Service) Run(ctx context.Context) error {
 	return nil
 }
 
+// Hurry says that this pod has no time left. What is still noted of those who
+// leave, or looked up to tell of them, because a database is away, is given up: the
+// other pods find out.
+func (s *Service) Hurry() { s.hurry() }
+
+// unhurried is ctx for as long as that takes, and no longer than this pod has time.
+func (s *Service) unhurried(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	stop := context.AfterFunc(s.inTime, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
+// afterwards is for what is noted whoever has gone meanwhile: it outlives ctx.
+func (s *Service) afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
+	return s.unhurried(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
+}
+
 // member returns the chat if the user takes part in it.
 func (s *Service) member(ctx context.Context, user models.UserID, id models.ChatID) (models.Chat, error) {
 	chat, found, err := s.Chats.Chat(ctx, id)

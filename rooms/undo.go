@@ -11,18 +11,6 @@ import (
 // unknown is for the number of other sockets where Redis has not said it.
 const unknown = -1
 
-// afterwards is for what is noted whoever has gone meanwhile: it outlives ctx, for
-// PresenceTimeout at most, and no longer than this pod has time.
-func (s *Service) afterwards(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.PresenceTimeout)
-	stop := context.AfterFunc(s.inTime, cancel)
-	return ctx, func() { stop(); cancel() }
-}
-
-// Hurry says that this pod has no time left. What is still noted of those who
-// leave, because a database is away, is given up: the other pods find out.
-func (s *Service) Hurry() { s.hurry() }
-
 // undo takes back what a Connect that failed has left, whatever became of its
 // ctx, and says whether the socket is out of presence, where it was as here says.
 // It has ended no absence:

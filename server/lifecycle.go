@@ -105,6 +105,9 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 	if herr != nil {
 		err = errors.Join(fmt.Errorf("finishing requests: %w", herr), httpServer.Close())
 	}
+	// A database that is away may take the larger part of that, and no more.
+	hurry := time.AfterFunc(forSockets(ctx)*3/4, s.rooms.Hurry)
+	defer hurry.Stop()
 	s.settlePresence(ctx)
 	if ferr := s.farewell(ctx); ferr != nil {
 		err = errors.Join(err, fmt.Errorf("taking leave of the other pods: %w", ferr))
@@ -126,14 +129,17 @@ func (s *Server) farewell(ctx context.Context) error {
 }
 
 // closeSockets leaves time for what is closed after them: a database that is away
-// would take it all. Before that is over, who leaves stops waiting for it.
+// would take it all.
 func (s *Server) closeSockets(ctx context.Context) error {
-	rest := time.Until(deadline(ctx))
-	ctx, cancel := context.WithTimeout(ctx, max(rest/2, rest-closeMinimum))
+	ctx, cancel := context.WithTimeout(ctx, forSockets(ctx))
 	defer cancel()
-	hurry := time.AfterFunc(time.Until(deadline(ctx))*3/4, s.rooms.Hurry)
-	defer hurry.Stop()
 	return s.unlessAway("the sockets", s.sockets.Close(ctx))
+}
+
+// forSockets is how much of what is left the sockets may take.
+func forSockets(ctx context.Context) time.Duration {
+	rest := time.Until(deadline(ctx))
+	return max(rest/2, rest-closeMinimum)
 }
 
 // unlessAway is the error, but where it says no more than that a database is not
