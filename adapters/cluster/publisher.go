@@ -255,10 +255,7 @@ func (p *publisher) sort(batch []*outgoing, cmds []*once, pods int, names map[st
 func (p *publisher) settle(ctx context.Context) bool {
 	var b backoff
 	var answered time.Time
-	expected, floor := int(p.pods.Load()), time.Duration(0)
-	if time.Since(p.changed) < settledAfter {
-		floor = regroupFloor
-	}
+	expected, floor := int(p.pods.Load()), p.floor()
 	for !p.queue.finished() {
 		n, err := p.nodes.count(ctx, p.subcommand, p.channel)
 		if err != nil {
@@ -286,6 +283,15 @@ func (p *publisher) settle(ctx context.Context) bool {
 		}
 	}
 	return true
+}
+
+// floor is how long the pods are waited for at least. Whether their number was
+// settled is known as far as they were counted: a break may be noticed late.
+func (p *publisher) floor() time.Duration {
+	if p.counted.Sub(p.changed) < settledAfter {
+		return regroupFloor
+	}
+	return 0
 }
 
 // once is a command that go-redis must not repeat by itself: only we know
