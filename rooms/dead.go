@@ -14,7 +14,7 @@ import (
 // leftByDead is the absence that began for a user when a pod that has other sockets
 // of theirs fell silent: it answered for none of them, and will note nothing, or too
 // late. That it is takes a while to be seen; while Redis is away, nothing is.
-func (s *Service) leftByDead(ctx context.Context, user models.UserID) (left models.Absence, found bool) {
+func (s *Service) leftByDead(ctx context.Context, user models.UserID, came time.Time) (left models.Absence, found bool) {
 	look, over := time.NewTicker(markEvery), time.NewTimer(missedWithin)
 	defer look.Stop()
 	defer over.Stop()
@@ -34,7 +34,7 @@ func (s *Service) leftByDead(ctx context.Context, user models.UserID) (left mode
 			return left, true
 		}
 		// Others may have cleaned up after it while Redis was away for us alone.
-		if noted, found, err := s.Presence.Away(ctx, user); err == nil && found && noted.Back.IsZero() {
+		if noted, found, err := s.Presence.Away(ctx, user); err == nil && found && noted.Back.IsZero() && s.mayFollow(noted, came) {
 			return noted, true
 		}
 		select {

@@ -148,3 +148,29 @@ func TestNotLetInWhoFollowsAnother(t *testing.T) {
 	w.onFollow = nil
 	same(t, "the page", w.comes(&door{id: "page again"}), "missed by the page", "missed by both")
 }
+
+// A device that leaves while it is asked who is alive is not the one that has just come:
+// what it had, the newcomer has not.
+func TestAnotherLeavesAmidTheLook(t *testing.T) {
+	w := newWorld(t)
+	w.svc.Limits.ReloadPatience = 100 * time.Millisecond
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "phone")
+	w.connect("bob", "page")
+	w.advance(time.Hour)
+	d := &door{id: "new"}
+	var phones models.Message
+	w.probe = func(models.UserID, models.SocketID) int {
+		w.advance(time.Second)
+		phones = w.send("ann", chat, "held back for the new one, had by the phone")
+		w.disconnect("bob", "phone", phones.ID)
+		return 1 // the page
+	}
+	if _, err := w.lets("bob", d); err != nil {
+		t.Fatal(err)
+	}
+	d.later(context.Background())
+	if !d.had.Misses(phones) {
+		t.Errorf("it has what the phone had: %+v", d.had)
+	}
+}

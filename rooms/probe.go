@@ -30,8 +30,10 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door
 	found := false
 	if !s.Hub.Probe(ctx, user, socket, others) {
 		var err error
-		if left, found, err = s.awaitParting(ctx, user); err == nil && !found {
-			left, found = s.leftByDead(ctx, user)
+		left, found, err = s.awaitParting(ctx, user)
+		found = found && s.mayFollow(left, came)
+		if err == nil && !found {
+			left, found = s.leftByDead(ctx, user, came)
 		}
 	}
 	w := s.entrance(socket)
@@ -62,6 +64,12 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door
 	}
 	s.Metrics.MessagesReplayed(len(events))
 	return events
+}
+
+// mayFollow says whether one that came then can be the page of a socket that left: of
+// one that left later, but for a moment, it is a device beside it.
+func (s *Service) mayFollow(left models.Absence, came time.Time) bool {
+	return !left.Since.After(came.Add(s.Limits.ReloadPatience))
 }
 
 // missedAtLast is missed for one that is let in already, and has no other time to be
