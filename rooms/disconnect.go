@@ -79,9 +79,10 @@ func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 	}
 	d, absence := o.departure, o.absence
 	s.noteAway(ctx, d, absence)
-	if s.left(ctx, d, absence, true, left) {
+	if left > 0 { // who follows it may be there already, and does not count it any more
 		s.vacate(ctx, o)
 	}
+	s.left(ctx, d, absence, true, left)
 	if left == 0 {
 		s.gone(ctx, d.UserID, d.At)
 	}

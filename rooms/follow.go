@@ -35,6 +35,37 @@ func (s *Service) follows(ctx context.Context, user models.UserID, door Door, fr
 	if s.Limits.Recovery == 0 {
 		return v, false
 	}
+	for look := 0; ; look++ {
+		if v, found = s.followsOne(ctx, user, door, from, known, came); found || known || look == lateLooks || !s.deafLately(came) {
+			return v, found
+		}
+		select {
+		case <-time.After(markEvery):
+		case <-ctx.Done():
+			return v, false
+		}
+	}
+}
+
+// lateLooks is how often it is looked again whom one follows that comes when Redis is
+// just back: of who left meanwhile it is noted only then.
+const lateLooks = 6
+
+// deafLately says whether this pod had not heard the others for a while shortly before.
+func (s *Service) deafLately(at time.Time) bool {
+	for _, ago := range []time.Duration{0, suspectAfter / 2, suspectAfter} {
+		then := at.Add(-ago)
+		if heard := s.Marks.HeardAt(then); !heard.IsZero() && then.Sub(heard) > deafAfter {
+			return true
+		}
+	}
+	return false
+}
+
+// deafAfter is how far behind a pod that hears all may be at most, by and large.
+const deafAfter = 2 * time.Second
+
+func (s *Service) followsOne(ctx context.Context, user models.UserID, door Door, from time.Time, known bool, came time.Time) (v models.Vacancy, found bool) {
 	all, err := s.Presence.Vacancies(ctx, user, s.Limits.Recovery)
 	if err != nil {
 		s.Logger.Warn("not known whom a socket follows", "user", user, "error", err)

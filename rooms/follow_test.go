@@ -174,3 +174,37 @@ func TestAnotherLeavesAmidTheLook(t *testing.T) {
 		t.Errorf("it has what the phone had: %+v", d.had)
 	}
 }
+
+// Redis is just back: of a socket that left meanwhile it is noted only now, while the
+// one that follows it is there already.
+func TestFollowsOneWhoseLeavingIsNotedLate(t *testing.T) {
+	for name, deaf := range map[string]bool{"deaf lately": true, "all the while in touch": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.svc.Limits.Recovery = 2 * time.Minute
+			chat := w.chat("ann", "bob")
+			w.connect("bob", "phone")
+			w.advance(time.Minute)
+			left := w.svc.now()
+			w.send("ann", chat, "missed")
+			w.advance(4 * time.Second)
+			if deaf {
+				w.svc.Marks.hears(left)
+			}
+			w.advance(2 * time.Second)
+			w.svc.Marks.hears(w.svc.now())
+			go func() {
+				time.Sleep(markEvery / 2)
+				v := models.Vacancy{SocketID: "page", Absence: models.Absence{Since: left, Had: models.Had{Heard: left}}}
+				if err := (presence{w}).Vacate(context.Background(), "bob", v, time.Minute); err != nil {
+					t.Error(err)
+				}
+			}()
+			want := []string{"missed"}
+			if !deaf {
+				want = nil
+			}
+			same(t, "who comes", w.comes(&door{id: "again"}), want...)
+		})
+	}
+}
