@@ -24,7 +24,7 @@ export class Book {
     for (const page of this.pages.values()) {
       for (const { id, t } of page.got) {
         const m = this.messages.get(id);
-        if (m) m.first = Math.min(m.first ?? t, t);
+        if (m) { m.first = Math.min(m.first ?? t, t); (m.receipts ??= []).push({ t, page: page.page }); }
       }
     }
     this.moves.sort((a, b) => a.asked - b.asked);

@@ -58,6 +58,10 @@ const cases = {
   'had over a reload': [() => new Tale().got(1010, 0).at(1500, 'closed', { page: 'b1' }).open(2500, 'b2').on(2600, 'b2', 1).got(2610, 1, 'b2').got(3010, 2, 'b2'), {}],
   'under way as the page was closed': [() => new Tale().got(1010, 0).off(2010, 'b1', 1, 'closed').at(2010, 'closed', { page: 'b1' }).open(2500, 'b2').on(2600, 'b2', 1).got(3010, 2, 'b2'), { 'unknowable lost': 1 }],
   'under way as an older client was cut': [() => new Tale({ modern: false }).got(1010, 0).off(2010, 'b1', 1).on(2600, 'b1', 2).got(3010, 2, 'b1', 2), { 'unknowable lost': 1 }],
+  'told late, just as an older client was cut': [() => new Tale({ modern: false }).got(1010, 0).open(0, 'e1', 'eves', 'eve').on(10, 'e1', 1).got(1010, 0, 'e1').got(2010, 1, 'e1').got(3010, 2, 'e1')
+    .open(0, 'e2', 'eves2', 'eve').on(10, 'e2', 1).got(1010, 0, 'e2').got(5100, 1, 'e2').got(5100, 2, 'e2').off(5000, 'b1', 1).on(5600, 'b1', 2), { 'unknowable lost': 2 }],
+  'told late to others, long before an older client was cut': [() => new Tale({ modern: false }).got(1010, 0).open(0, 'e1', 'eves', 'eve').on(10, 'e1', 1).got(1010, 0, 'e1').got(2010, 1, 'e1').got(3010, 2, 'e1')
+    .open(0, 'e2', 'eves2', 'eve').on(10, 'e2', 1).got(1010, 0, 'e2').got(4600, 1, 'e2').got(4600, 2, 'e2').off(5000, 'b1', 1).on(5600, 'b1', 2), { 'lost older': 2 }],
   'under way as one was cut that recovers: lost all the same': [() => new Tale().got(1010, 0).off(2010, 'b1', 1).on(2600, 'b1', 2).got(3010, 2, 'b1', 2), { 'lost modern': 1 }],
   'away beside another device': [() => all(new Tale({ second: true })).got(1010, 0, 'o1').off(1500, 'o1', 1, 'closed').at(1500, 'closed', { page: 'o1' }).open(2500, 'o2', 'other').on(2600, 'o2', 1).got(3010, 2, 'o2'), {}],
   'an older client cut beside another device': [() => all(new Tale({ second: true, modern: false })).got(1010, 0, 'o1').off(1500, 'o1', 1).on(2600, 'o1', 2).got(3010, 2, 'o1', 2), {}],

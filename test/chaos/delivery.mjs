@@ -55,11 +55,12 @@ function excused(book, gap) {
 
 // Pods did not hear each other when it was said, and the removal came before they were sure to again: nobody is told
 // of it any more, and it is in the history.
-const regroup = 10_000;
+const again = 3_000; // until all pods listen again
+const regroup = 10_000; // until all is told
 const deafening = ['redis paused', 'redis killed', 'redis flushed', 'pod cut off', 'pod refused'];
 
 function untold(book, m, removal) {
-  return book.faults.some((f) => deafening.includes(f.what) && f.from - 1_000 < m.at && m.at < f.to && removal.asked < f.to + regroup);
+  return book.faults.some((f) => deafening.includes(f.what) && f.from - 1_000 < m.at && m.at < f.to + again && removal.asked < f.to + regroup);
 }
 
 // It was on its way just as the connection broke, visibly, of a client that cannot say how far it got.
@@ -70,7 +71,10 @@ function nearEnd(book, conn, m) {
   if (said) return false;
   if (page.modern && book.following(conn)?.page === conn.page) return false;
   const slow = conn.slow.find((s) => conn.broke >= s.from && conn.broke <= s.to + 10_000);
-  return m.at < conn.broke + 50 && onItsWayUntil(m) > (slow?.from ?? conn.broke);
+  return m.at < conn.broke + 50 && (onItsWayUntil(m) > (slow?.from ?? conn.broke) || toldJustThen(conn, m));
 }
+
+// Told late, by a pod that had been deaf, as the connection broke: other pages got it at that moment.
+const toldJustThen = (conn, m) => m.receipts?.some((r) => r.page !== conn.page && Math.abs(r.t - conn.broke) <= underWay);
 
 const onItsWayUntil = (m) => Math.max(m.answered ?? m.at, m.first ?? m.at) + underWay;
