@@ -30,17 +30,30 @@ func (s *Service) vacate(ctx context.Context, o owed) {
 
 // follows is what the client has that one had that left before it came, if it can be
 // the same; nobody else takes it then. Where it is known already whom it follows, that
-// stays; nobody else comes in the place of who left at from.
+// stays; nobody else comes in the place of who left at from. While Redis is away it waits.
 func (s *Service) follows(ctx context.Context, user models.UserID, door Door, from time.Time, known bool, came time.Time) (v models.Vacancy, found bool) {
 	if s.Limits.Recovery == 0 {
 		return v, false
 	}
-	for look := 0; ; look++ {
-		if v, found = s.followsOne(ctx, user, door, from, known, came); found || known || look == lateLooks || !s.deafLately(came) {
+	again, over := time.NewTicker(markEvery), time.After(missedWithin)
+	defer again.Stop()
+	for looks, warned := 0, false; ; {
+		v, found, err := s.followsOne(ctx, user, door, from, known, came)
+		switch {
+		case err == nil:
+			looks++
+		case !warned:
+			warned = true
+			s.Logger.Warn("not known yet whom a socket follows", "user", user, "error", err)
+		}
+		if found || known || looks > lateLooks || looks > 0 && !s.deafLately(came) && !s.deafLately(s.now()) {
 			return v, found
 		}
 		select {
-		case <-time.After(markEvery):
+		case <-again.C:
+		case <-over:
+			s.Metrics.Dropped("vacancies_unknown")
+			return v, false
 		case <-ctx.Done():
 			return v, false
 		}
@@ -65,17 +78,13 @@ func (s *Service) deafLately(at time.Time) bool {
 // deafAfter is how far behind a pod that hears all may be at most, by and large.
 const deafAfter = 2 * time.Second
 
-func (s *Service) followsOne(ctx context.Context, user models.UserID, door Door, from time.Time, known bool, came time.Time) (v models.Vacancy, found bool) {
+func (s *Service) followsOne(ctx context.Context, user models.UserID, door Door, from time.Time, known bool, came time.Time) (v models.Vacancy, found bool, err error) {
 	all, err := s.Presence.Vacancies(ctx, user, s.Limits.Recovery)
-	if err != nil {
-		s.Logger.Warn("not known whom a socket follows", "user", user, "error", err)
-		s.Metrics.Dropped("vacancies_unknown")
-	}
 	all = append(all, s.owedVacancies(user)...)
 	all = slices.DeleteFunc(all, func(v models.Vacancy) bool { return v.Since.After(came.Add(time.Second)) })
 	if same := slices.IndexFunc(all, func(v models.Vacancy) bool { return v.Since.Equal(from) }); same >= 0 {
 		s.take(ctx, user, all[same].SocketID)
-		return v, false
+		return v, false, err
 	}
 	for !known && len(all) > 0 {
 		had, socket, ok := models.Followed(all, door.Device())
@@ -83,11 +92,11 @@ func (s *Service) followsOne(ctx context.Context, user models.UserID, door Door,
 			break
 		}
 		if s.take(ctx, user, socket) {
-			return models.Vacancy{Absence: had, SocketID: socket, Device: door.Device()}, true
+			return models.Vacancy{Absence: had, SocketID: socket, Device: door.Device()}, true, nil
 		}
 		all = slices.DeleteFunc(all, func(v models.Vacancy) bool { return v.SocketID == socket })
 	}
-	return v, false
+	return v, false, err
 }
 
 // givesBack is for who follows another and is not let in.

@@ -208,3 +208,23 @@ func TestFollowsOneWhoseLeavingIsNotedLate(t *testing.T) {
 		})
 	}
 }
+
+// Redis is away when it is to be found out whom one follows: it waits for that.
+func TestFollowsOnceRedisIsBack(t *testing.T) {
+	w := newWorld(t)
+	w.svc.Limits.Recovery = 2 * time.Minute
+	chat := w.chat("ann", "bob")
+	w.connect("bob", "phone")
+	w.advance(time.Minute)
+	w.comes(&door{id: "page"})
+	w.advance(time.Minute)
+	w.disconnect("bob", "page")
+	w.advance(20 * time.Second)
+	w.send("ann", chat, "missed")
+	w.failing("vacancies", errAway)
+	go func() {
+		time.Sleep(markEvery / 2)
+		w.failing("vacancies", nil)
+	}()
+	same(t, "the page", w.comes(&door{id: "page again"}), "missed")
+}
