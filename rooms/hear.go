@@ -130,7 +130,9 @@ func (s *Service) Farewell(ctx context.Context) error {
 		return err // they find out for themselves
 	}
 	s.backSince(ctx, began)
-	s.Marks.end()
+	if !s.Marks.end() {
+		return models.Unavailable("the database", models.ErrUnanswered) // so they do of what may be stored
+	}
 	_, err := s.Board.Trade(ctx, s.Marks.handed(s.Marks.mark()))
 	return err
 }

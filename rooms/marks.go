@@ -218,11 +218,13 @@ func (m *Marks) handed(mark time.Time) models.Mark {
 	return models.Mark{Sent: mark, Heard: m.heard, Over: m.over}
 }
 
-// end is said once nothing is stamped any more.
-func (m *Marks) end() {
+// end is said once nothing is stamped any more; false says that of something it is
+// not known whether it is stored.
+func (m *Marks) end() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.over = true
+	m.over = len(m.inFlight) == 0
+	return m.over
 }
 
 // read takes in what the other pods say, and returns those that have been silent

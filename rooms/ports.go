@@ -38,9 +38,12 @@ type Moves interface {
 
 // Messages is where messages are kept. Their order is (CreatedAt, ID).
 type Messages interface {
-	// Insert stores all of them or none: after an error nothing stays behind.
+	// Insert stores all of them or none: after an error nothing stays behind, but
+	// after models.ErrUnanswered something may, until it is undone or
+	// InsertMissing has made it stay.
 	Insert(ctx context.Context, messages []models.Message) error
-	// InsertMissing stores those that are not stored yet.
+	// InsertMissing stores those that are not stored yet; of the others it changes
+	// the times, where these are not the same.
 	InsertMissing(ctx context.Context, messages []models.Message) error
 	Message(ctx context.Context, id models.MessageID) (message models.Message, found bool, err error)
 	// Latest returns the newest message of each chat that has one.
@@ -58,8 +61,9 @@ type Requests interface {
 	Request(ctx context.Context, key string) (request models.Request, found bool, err error)
 	// Claim stores the request unless the key is taken; claimed says which.
 	Claim(ctx context.Context, request models.Request) (claimed bool, err error)
-	// TakeOver makes a stale claim ours if it is still the one made at claimedAt.
-	TakeOver(ctx context.Context, key string, claimedAt, now time.Time) (taken bool, err error)
+	// TakeOver puts the request in the place of a claim that nobody works on, if that
+	// is still the one made at claimedAt.
+	TakeOver(ctx context.Context, claimedAt time.Time, request models.Request) (taken bool, err error)
 	// Finish notes that the requests' messages are stored and published.
 	Finish(ctx context.Context, keys ...string) error
 	// Forget gives a claimed key back after a refusal.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"time"
 
 	"parley/models"
@@ -28,51 +29,43 @@ const claimPoll = 25 * time.Millisecond
 // answered returns what an earlier request with the key stored. It waits for
 // one that is under way, and finishes one whose pod died half way.
 func (s *Service) answered(ctx context.Context, key string, sender models.UserID) ([]models.Message, bool, error) {
-	patience := time.NewTimer(s.Limits.ClaimPatience)
-	defer patience.Stop()
+	ctx, cancel := context.WithTimeout(ctx, s.Limits.ClaimPatience)
+	defer cancel()
+	r, found, err := s.outcome(ctx, key, time.Time{})
+	if err != nil || !found {
+		return nil, false, err
+	}
+	return s.repeat(ctx, r, sender)
+}
+
+// outcome waits until the request with the key is done, and does it where nobody works
+// on it any more, or the claim is the one of ours; found is false for a free key. An
+// error after which r is claimed is of the doing.
+func (s *Service) outcome(ctx context.Context, key string, ours time.Time) (r models.Request, found bool, err error) {
 	for {
-		r, found, err := s.Requests.Request(ctx, key)
-		if err != nil || !found {
-			return nil, false, err
-		}
-		if r.Done {
-			return s.repeat(ctx, r, sender)
+		r, found, err = s.Requests.Request(ctx, key)
+		if err != nil || !found || r.Done {
+			return r, found, err
 		}
 		// One from a time to come would not be given up for as long.
-		if now := s.now(); now.Sub(r.ClaimedAt) > s.Limits.ClaimLease || !models.Plausible(r.ClaimedAt, now) {
-			taken, err := s.Requests.TakeOver(ctx, key, r.ClaimedAt, now)
-			if err != nil {
-				return nil, false, err
-			}
-			if taken {
-				return s.finish(ctx, r, sender)
+		now := s.now()
+		if r.ClaimedAt.Equal(ours) || now.Sub(r.ClaimedAt) > s.Limits.ClaimLease || !models.Plausible(r.ClaimedAt, now) {
+			done, taken, err := s.finish(ctx, r)
+			if err != nil || taken {
+				return done, true, err
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return nil, false, inProgress()
-		case <-patience.C:
-			return nil, false, inProgress()
+			return models.Request{}, false, inProgress()
 		case <-time.After(claimPoll):
 		}
 	}
 }
 
-// giveBack lets the next try with the key, if there is one, do what this one could
-// not. Where its messages may be stored yet, that is to store the same ones and not
-// others beside them: the claim stays, as one that nobody works on. Of files the next
-// try brings its own.
-func (s *Service) giveBack(ctx context.Context, key string, claimed time.Time, maybeStored bool) {
-	if key == "" {
-		return
-	}
-	var err error
-	if maybeStored {
-		_, err = s.Requests.TakeOver(ctx, key, claimed, time.Unix(0, 0).UTC())
-	} else {
-		err = s.Requests.Forget(ctx, key)
-	}
-	if err != nil {
+// giveBack lets the next try with the key, if there is one, do what this one was refused.
+func (s *Service) giveBack(ctx context.Context, key string) {
+	if err := s.Requests.Forget(ctx, key); err != nil {
 		s.Logger.Warn("idempotency key not given back", "error", err)
 	}
 }
@@ -87,18 +80,42 @@ func (s *Service) repeat(ctx context.Context, r models.Request, sender models.Us
 	return r.Messages, true, nil
 }
 
-// finish does what a pod that died had begun: the claim holds the messages
-// whole, so nothing is stored twice.
-func (s *Service) finish(ctx context.Context, r models.Request, sender models.UserID) ([]models.Message, bool, error) {
+// finish does what nobody works on any more; taken is false where somebody else
+// was faster. The claim holds the messages whole, so nothing is stored twice. What is
+// not stored was told to nobody, and is said now: with its old stamp it would be
+// missed by all who have heard more than that, and are away.
+func (s *Service) finish(ctx context.Context, r models.Request) (_ models.Request, taken bool, err error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Limits.StoreTimeout)
+	defer cancel()
+	stamp, landed := s.Marks.stamp()
+	defer landed()
+	stored := false
 	for _, m := range r.Messages {
-		defer s.Marks.flies(m.CreatedAt)()
+		_, found, err := s.Messages.Message(ctx, m.ID)
+		if err != nil {
+			return models.Request{}, false, err
+		}
+		stored = stored || found
+	}
+	r.Messages = slices.Clone(r.Messages)
+	for i := range r.Messages {
+		if m := &r.Messages[i]; stored {
+			defer s.Marks.flies(m.CreatedAt)()
+		} else {
+			m.CreatedAt, m.UpdatedAt = stamp, stamp
+		}
+	}
+	was := r.ClaimedAt
+	r.ClaimedAt = s.now()
+	if taken, err = s.Requests.TakeOver(ctx, was, r); err != nil || !taken {
+		return r, false, err
 	}
 	if err := s.Messages.InsertMissing(ctx, r.Messages); err != nil {
-		return nil, false, err
+		return r, false, err
 	}
 	s.publish(ctx, r.Messages, nil)
 	s.finished(ctx, r.Key)
-	return s.repeat(ctx, r, sender)
+	return r, true, nil
 }
 
 // doneQueue bounds the requests that are done and not noted to be.

@@ -3,6 +3,9 @@ package rooms
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -52,28 +55,85 @@ func TestARetryTakesOverFromARefusal(t *testing.T) {
 	})
 }
 
-// What may be stored yet, because nobody answered, is what the next try stores.
-func TestWhatMayBeStoredYetIsNotStoredTwice(t *testing.T) {
+// What was refused, and is not stored, is all the next try's.
+func TestAKeyIsGivenBackAfterARefusal(t *testing.T) {
 	w := newWorld(t)
+	w.failing("insert", errAway)
 	draft := models.Draft{ChatID: w.chat("ann", "bob"), SenderID: "ann", Text: "hi", IdempotencyKey: "k"}
-	for _, why := range []error{models.ErrUnanswered, errAway} {
-		w.failing("insert", why)
-		if _, err := w.svc.Send(context.Background(), draft); err == nil {
-			t.Fatal("no error")
-		}
-		w.failing("insert", nil)
-		first, kept := w.requests[requestKey("ann", draft.IdempotencyKey)]
-		if kept != errors.Is(why, models.ErrUnanswered) {
-			t.Errorf("after %v the key is kept: %v", why, kept)
-		}
-		again, err := w.svc.Send(context.Background(), draft)
-		if err != nil || len(again) != 1 || kept && again[0].ID != first.Messages[0].ID {
-			t.Errorf("the next try stored %v, %v; the first may have stored %v", again, err, first.Messages)
-		}
-		draft.IdempotencyKey += "k"
+	if _, err := w.svc.Send(context.Background(), draft); err == nil || len(w.requests) != 0 || len(w.svc.unanswered) != 0 {
+		t.Errorf("%v, claimed: %v, to be asked for: %d", err, w.requests, len(w.svc.unanswered))
 	}
-	if len(w.messages) != 2 {
-		t.Errorf("stored %d", len(w.messages))
+}
+
+// What may be stored yet, because nobody answered, is what is stored in the end, with
+// its files, whether or not there is another try; and it is told, once, with a stamp
+// that nobody can have heard more than.
+func TestWhatMayBeStoredYetIsStoredAndToldOnce(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		t.Run(fmt.Sprint("stored ", stored), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { mayBeStored(t, stored) })
+		})
+	}
+}
+
+func mayBeStored(t *testing.T, stored bool) {
+	t.Helper()
+	w := newWorld(t)
+	defer w.stopNoting()
+	chat := w.chat("ann", "bob")
+	draft := func() models.Draft {
+		return models.Draft{
+			ChatID: chat, SenderID: "ann", Text: "hi", IdempotencyKey: "k",
+			Files: []models.Upload{{Name: "a.png", Type: models.Image, Discard: func() {}}},
+		}
+	}
+	w.failing("insert", models.ErrUnanswered)
+	if _, err := w.svc.Send(t.Context(), draft()); !errors.Is(err, models.ErrUnanswered) {
+		t.Fatal(err)
+	}
+	first := w.requests[requestKey("ann", "k")].Messages
+	w.advance(time.Second)
+	if mark := w.svc.Marks.mark(); len(first) != 2 || !mark.Equal(first[0].CreatedAt) {
+		t.Fatalf("the mark is %v, before %+v is told", mark, first)
+	}
+	if stored {
+		w.messages = slices.Clone(first)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	asking.Go(func() { w.svc.askAll(ctx) })
+	time.Sleep(time.Second)
+	synctest.Wait()
+	w.failing("insert", nil)
+	time.Sleep(w.svc.Limits.ClaimLease)
+	w.advance(w.svc.Limits.ClaimLease + time.Second)
+	time.Sleep(time.Second)
+	cancel()
+	asking.Wait()
+	if len(w.messages) != 2 || len(w.emitted) != 2 || w.messages[0].ID != first[0].ID {
+		t.Fatalf("stored %+v, emitted %d", w.messages, len(w.emitted))
+	}
+	if at := w.messages[0].CreatedAt; at.Equal(first[0].CreatedAt) != stored {
+		t.Errorf("stored at %v; the first try's stamp was %v", at, first[0].CreatedAt)
+	}
+	if mark := w.svc.Marks.mark(); !mark.Equal(w.svc.now()) {
+		t.Errorf("the mark still stands at %v", mark)
+	}
+	again, err := w.svc.Send(t.Context(), draft())
+	if err != nil || !reflect.DeepEqual(again, w.messages) || len(w.kept) != 1 || len(w.removed) != 0 || len(w.emitted) != 2 {
+		t.Errorf("the next try: %+v, %v; kept %v, removed %v, emitted %d", again, err, w.kept, w.removed, len(w.emitted))
+	}
+}
+
+// A pod that goes without knowing whether something is stored leaves that to others.
+func TestNoFarewellWhileSomethingMayBeStored(t *testing.T) {
+	w := newWorld(t)
+	w.failing("insert", models.ErrUnanswered)
+	if _, err := w.svc.Send(t.Context(), models.Draft{ChatID: w.chat("ann", "bob"), SenderID: "ann", Text: "hi", IdempotencyKey: "k"}); err == nil {
+		t.Fatal("no error")
+	}
+	if err := w.svc.Farewell(t.Context()); !errors.Is(err, models.ErrUnanswered) {
+		t.Error(err)
 	}
 }
 

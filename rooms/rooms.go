@@ -83,6 +83,8 @@ type Service struct {
 	counted  counted
 	done     chan string // keys of requests
 
+	unanswered chan unanswered
+
 	inTime context.Context // ends with hurry
 	hurry  context.CancelFunc
 }
@@ -100,6 +102,8 @@ func New(o Options) *Service {
 		receipts: make(chan receipt, receiptQueue),
 		arrivals: make(chan arrived, arrivalQueue),
 		done:     make(chan string, doneQueue),
+
+		unanswered: make(chan unanswered, unansweredMost),
 	}
 	s.inTime, s.hurry = context.WithCancel(context.Background())
 	return s
@@ -113,6 +117,9 @@ func (s *Service) Run(ctx context.Context) error {
 	workers.Go(func() { gather(ctx, s.arrivals, s.tellOnline) })
 	workers.Go(func() { s.noteAllDone(ctx) })
 	workers.Go(func() { s.keepHearing(ctx) })
+	for range askers {
+		workers.Go(func() { s.askAll(ctx) })
+	}
 	workers.Wait()
 	return nil
 }

@@ -52,7 +52,9 @@ func (s *Service) Send(ctx context.Context, d models.Draft) ([]models.Message, e
 		if err == nil && !answered && ctx.Err() == nil {
 			continue // it was refused and gave the key back
 		}
-		s.drop(ctx, urls)
+		if key == "" || !errors.Is(err, models.ErrUnanswered) { // else they belong to what may be stored
+			s.drop(ctx, urls)
+		}
 		if err == nil && !answered {
 			err = inProgress()
 		}
@@ -77,7 +79,7 @@ func (s *Service) store(ctx context.Context, d models.Draft, chat models.Chat, u
 	defer cancel()
 
 	stamp, landed := s.Marks.stamp()
-	defer landed()
+	defer func() { landed() }()
 	messages = s.compose(d, urls, stamp)
 	claimed := s.now()
 	if key != "" {
@@ -87,7 +89,13 @@ func (s *Service) store(ctx context.Context, d models.Draft, chat models.Chat, u
 		}
 	}
 	if err := s.Messages.Insert(ctx, messages); err != nil {
-		s.giveBack(ctx, key, claimed, len(urls) == 0 && errors.Is(err, models.ErrUnanswered))
+		switch {
+		case key == "":
+		case !errors.Is(err, models.ErrUnanswered):
+			s.giveBack(ctx, key)
+		case s.askLater(unanswered{key, claimed, landed}):
+			landed = func() {}
+		}
 		return nil, false, err
 	}
 	s.publish(ctx, messages, chat.Participants)

@@ -406,7 +406,12 @@ func (w *world) InsertMissing(ctx context.Context, messages []models.Message) er
 			if err := w.Insert(ctx, []models.Message{m}); err != nil {
 				return err
 			}
+			continue
 		}
+		w.mu.Lock()
+		i := slices.IndexFunc(w.messages, func(o models.Message) bool { return o.ID == m.ID })
+		w.messages[i].CreatedAt, w.messages[i].UpdatedAt = m.CreatedAt, m.UpdatedAt
+		w.mu.Unlock()
 	}
 	return nil
 }
@@ -482,15 +487,13 @@ func (w *world) Claim(_ context.Context, r models.Request) (bool, error) {
 	return true, w.failure("claim")
 }
 
-func (w *world) TakeOver(_ context.Context, key string, claimedAt, now time.Time) (bool, error) {
+func (w *world) TakeOver(_ context.Context, claimedAt time.Time, request models.Request) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	r := w.requests[key]
-	if !r.ClaimedAt.Equal(claimedAt) {
+	if !w.requests[request.Key].ClaimedAt.Equal(claimedAt) {
 		return false, nil
 	}
-	r.ClaimedAt = now
-	w.requests[key] = r
+	w.requests[request.Key] = request
 	return true, nil
 }
 

@@ -135,7 +135,8 @@ func outcomeOf(docs []bson.D, at int, err error) outcome {
 // insertAttempts bounds the race of InsertMissing with a deletion.
 const insertAttempts = 5
 
-// InsertMissing stores those that are not stored yet.
+// InsertMissing stores those that are not stored yet; the others have these times
+// from now on.
 //
 // Whoever tried to store them first may still be about to delete them, on
 // another pod as well. That deletion asks for the updatedAt of the first
@@ -160,7 +161,7 @@ func (s *Store) insertMissing(ctx context.Context, m models.Message) error {
 	if err != nil {
 		return models.Internal(err)
 	}
-	touch := bson.D{{Key: "$set", Value: bson.D{{Key: "updatedAt", Value: date(m.UpdatedAt)}}}}
+	touch := bson.D{{Key: "$set", Value: bson.D{{Key: "createdAt", Value: date(m.CreatedAt)}, {Key: "updatedAt", Value: date(m.UpdatedAt)}}}}
 	for range insertAttempts {
 		if _, err = s.messages.InsertOne(ctx, doc); !isDuplicate(err) {
 			return err

@@ -89,6 +89,11 @@ func TestInsertMissing(t *testing.T) {
 		t.Errorf("%+v: createdAt stays, updatedAt moves on", got[1])
 	}
 	must(t, f.InsertMissing(t.Context(), nil))
+	a.CreatedAt = at(3) // as it was not told, so far as who asks knows
+	must(t, f.InsertMissing(t.Context(), []models.Message{a}))
+	if m, _, err := f.Message(t.Context(), a.ID); err != nil || !m.CreatedAt.Equal(a.CreatedAt) {
+		t.Errorf("%+v %v", m, err)
+	}
 }
 
 // fill stores n messages, three to a millisecond, in every chat, in an order

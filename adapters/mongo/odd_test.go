@@ -124,7 +124,9 @@ func TestOddClaimsAreTakenOver(t *testing.T) {
 		if err != nil || !found {
 			t.Fatal(found, err)
 		}
-		if taken, err := f.TakeOver(t.Context(), key, r.ClaimedAt, now); err != nil || !taken {
+		was := r.ClaimedAt
+		r.ClaimedAt = now
+		if taken, err := f.TakeOver(t.Context(), was, r); err != nil || !taken {
 			t.Errorf("%s: %v, %v", key, taken, err)
 		}
 		if r, _, err := f.Request(t.Context(), key); err != nil || !r.ClaimedAt.Equal(now) {

@@ -204,7 +204,7 @@ func TestAwayIsUnavailableAndQuick(t *testing.T) {
 		"history":        func() error { _, _, err := f.History(ctx, chat, models.Page{Limit: 5, Before: m.ID}); return err },
 		"request":        func() error { _, _, err := f.Request(ctx, "k"); return err },
 		"claim":          func() error { _, err := f.Claim(ctx, models.Request{Key: "k"}); return err },
-		"take over":      func() error { _, err := f.TakeOver(ctx, "k", at(0), at(1)); return err },
+		"take over":      func() error { _, err := f.TakeOver(ctx, at(0), models.Request{Key: "k", ClaimedAt: at(1)}); return err },
 		"finish":         func() error { return f.Finish(ctx, "k") },
 		"forget":         func() error { return f.Forget(ctx, "k") },
 		"save absence":   func() error { return f.SaveAbsence(ctx, hexUser, models.Absence{Since: at(0)}) },

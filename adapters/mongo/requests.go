@@ -66,16 +66,22 @@ func (s *Store) Claim(ctx context.Context, request models.Request) (claimed bool
 	return err == nil && outcome.err == nil, err
 }
 
-// TakeOver makes a stale claim ours if it is still the one made at claimedAt.
-func (s *Store) TakeOver(ctx context.Context, key string, claimedAt, now time.Time) (taken bool, err error) {
+// TakeOver puts the request in the place of a stale claim, if that is still the one
+// made at claimedAt.
+func (s *Store) TakeOver(ctx context.Context, claimedAt time.Time, request models.Request) (taken bool, err error) {
+	now := request.ClaimedAt
 	if date(now) <= date(claimedAt) && models.Plausible(claimedAt, now) {
 		return false, nil // a claim that does not get younger would be taken over again at once
 	}
-	filter := append(byID(key), bson.E{Key: "done", Value: false})
+	messages, err := messageDocs(request.Messages)
+	if err != nil {
+		return false, err
+	}
+	filter := append(byID(request.Key), bson.E{Key: "done", Value: false})
 	if !claimedAt.IsZero() { // else there is no such date, and nobody's claim to respect
 		filter = append(filter, bson.E{Key: "claimedAt", Value: date(claimedAt)})
 	}
-	update := bson.D{{Key: "$set", Value: bson.D{{Key: "claimedAt", Value: date(now)}}}}
+	update := bson.D{{Key: "$set", Value: bson.D{{Key: "claimedAt", Value: date(now)}, {Key: "messages", Value: messages}}}}
 	err = s.do(ctx, "take_over", func(ctx context.Context) error {
 		r, err := s.requests.UpdateOne(ctx, filter, update)
 		if err != nil {

@@ -50,9 +50,13 @@ func aRequestsLife(t *testing.T, f *fixture) {
 		{"taken over already", at(2), at(10), false},
 		{"again", at(9), at(10), true},
 	} {
-		if taken, err := f.TakeOver(ctx, "k", tt.claimed, tt.now); taken != tt.want || err != nil {
+		r.ClaimedAt, r.Messages[0].CreatedAt = tt.now, tt.now
+		if taken, err := f.TakeOver(ctx, tt.claimed, r); taken != tt.want || err != nil {
 			t.Errorf("%s: %v %v", tt.name, taken, err)
 		}
+	}
+	if got, _, err := f.Request(ctx, "k"); err != nil || !reflect.DeepEqual(got, r) {
+		t.Errorf("taken over, but %+v %v", got, err)
 	}
 	other := models.Request{Key: "l", Messages: r.Messages, ClaimedAt: at(2)}
 	if claimed, err := f.Claim(ctx, other); !claimed || err != nil {
@@ -62,7 +66,8 @@ func aRequestsLife(t *testing.T, f *fixture) {
 	if got, _, err := f.Request(ctx, "l"); err != nil || !got.Done {
 		t.Errorf("%+v %v", got, err)
 	}
-	if taken, err := f.TakeOver(ctx, "k", at(10), at(11)); taken || err != nil {
+	r.ClaimedAt = at(11)
+	if taken, err := f.TakeOver(ctx, at(10), r); taken || err != nil {
 		t.Error("a finished request is taken over: ", err)
 	}
 	if got, _, err := f.Request(ctx, "k"); err != nil || !got.Done || len(got.Messages) != 2 {
@@ -101,7 +106,9 @@ func TestOneOfManyWins(t *testing.T) {
 		}
 	}
 	race("claim", func() (bool, error) { return f.Claim(t.Context(), models.Request{Key: "k", ClaimedAt: at(0)}) })
-	race("take over", func() (bool, error) { return f.TakeOver(t.Context(), "k", at(0), at(1)) })
+	race("take over", func() (bool, error) {
+		return f.TakeOver(t.Context(), at(0), models.Request{Key: "k", ClaimedAt: at(1)})
+	})
 }
 
 func TestAbsences(t *testing.T) {

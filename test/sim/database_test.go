@@ -20,6 +20,8 @@ type database struct {
 	mu        sync.Mutex
 	random    *rand.Rand
 	away      bool
+	sticks    bool     // it is away from the next insert on, which is not answered
+	late      []func() // such inserts that are done once it is back
 	chats     map[models.ChatID]models.Chat
 	messages  []models.Message
 	moves     []models.Move
@@ -170,19 +172,40 @@ func (v view) Moves(ctx context.Context, since time.Time, users ...models.UserID
 }
 
 func (v view) Insert(ctx context.Context, messages []models.Message) error {
+	if v.leaves(func() { v.messages = append(v.messages, v.missing(messages)...) }) {
+		select {
+		case <-time.After(unanswered):
+		case <-v.dead:
+		case <-ctx.Done():
+		}
+		return models.Unavailable("the database", models.ErrUnanswered)
+	}
 	return v.do(ctx, func() {
 		v.messages = append(v.messages, messages...)
 		v.stored()
 	})
 }
 
+// unanswered is how long an answer is waited for.
+const unanswered = time.Second
+
+// missing are those that are not stored; it needs mu.
+func (d *database) missing(messages []models.Message) []models.Message {
+	return slices.DeleteFunc(slices.Clone(messages), func(m models.Message) bool {
+		return slices.ContainsFunc(d.messages, func(o models.Message) bool { return o.ID == m.ID })
+	})
+}
+
 func (v view) InsertMissing(ctx context.Context, messages []models.Message) error {
 	return v.do(ctx, func() {
-		for _, m := range messages {
-			if !slices.ContainsFunc(v.messages, func(o models.Message) bool { return o.ID == m.ID }) {
-				v.messages = append(v.messages, m)
+		for i, m := range v.messages {
+			for _, again := range messages {
+				if m.ID == again.ID {
+					v.messages[i].CreatedAt = again.CreatedAt
+				}
 			}
 		}
+		v.messages = append(v.messages, v.missing(messages)...)
 	})
 }
 
@@ -234,11 +257,10 @@ func (v view) Claim(ctx context.Context, r models.Request) (claimed bool, err er
 	return claimed, err
 }
 
-func (v view) TakeOver(ctx context.Context, key string, claimedAt, now time.Time) (taken bool, err error) {
+func (v view) TakeOver(ctx context.Context, claimedAt time.Time, request models.Request) (taken bool, err error) {
 	err = v.do(ctx, func() {
-		if r, ok := v.requests[key]; ok && !r.Done && r.ClaimedAt.Equal(claimedAt) {
-			r.ClaimedAt, taken = now, true
-			v.requests[key] = r
+		if r, ok := v.requests[request.Key]; ok && !r.Done && r.ClaimedAt.Equal(claimedAt) {
+			v.requests[request.Key], taken = request, true
 		}
 	})
 	return taken, err
@@ -320,5 +342,31 @@ func (v view) newID(kind int) string {
 func (d *database) setAway(away bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.away = away
+	d.away, d.sticks = away, false
+	for _, store := range d.late {
+		store()
+	}
+	d.late = nil
+}
+
+// stick has the database go away with the next insert. Those that nobody answered
+// are done in the end, or not.
+func (d *database) stick() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sticks = true
+}
+
+// leaves says whether an insert is to have no answer.
+func (d *database) leaves(store func()) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.sticks {
+		return false
+	}
+	d.away = true
+	if d.random.IntN(2) == 0 {
+		d.late = append(d.late, store)
+	}
+	return true
 }

@@ -118,6 +118,12 @@ func (h *happening) happen(s step) {
 			time.Sleep(s.d)
 			w.database.setAway(false)
 		})
+	case stuckMongo:
+		h.lasts("mongo", func() {
+			w.database.stick()
+			time.Sleep(s.d)
+			w.database.setAway(false)
+		})
 	case membersIO:
 		h.lasts(fmt.Sprint("member ", 2+s.n%(len(h.users)-2)), func() { h.outAndIn(s) })
 	}

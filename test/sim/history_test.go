@@ -26,12 +26,13 @@ const (
 	pausedRed  kind = "redis paused"
 	killedRed  kind = "redis killed" // and forgets everything
 	awayMongo  kind = "mongo away"
+	stuckMongo kind = "mongo stuck"        // in the middle of storing a message
 	membersIO  kind = "members"            // are removed and added
 	killedMid  kind = "pod killed storing" // when a message is stored, and before it is told
 	slow       kind = "slow"               // a page reads nothing for a while
 )
 
-var kinds = []kind{resets, vanishings, reloads, aways, killedPod, rolling, cutOff, pausedRed, killedRed, awayMongo, membersIO, killedMid, slow}
+var kinds = []kind{resets, vanishings, reloads, aways, killedPod, rolling, cutOff, pausedRed, killedRed, awayMongo, stuckMongo, membersIO, killedMid, slow}
 
 // step is one thing that happens.
 type step struct {
@@ -69,7 +70,7 @@ func newPlan(seed uint64, of []kind) plan {
 				}
 			case killedPod, rolling, killedMid:
 				s.d = time.Duration(500+r.IntN(4000)) * time.Millisecond
-			case cutOff, pausedRed, killedRed, awayMongo:
+			case cutOff, pausedRed, killedRed, awayMongo, stuckMongo:
 				s.d = time.Duration(50+r.IntN(4000)) * time.Millisecond
 			default:
 			}

@@ -58,6 +58,13 @@ var known = []struct{ what, script string }{
 	seed=13 users=5 pods=2 length=7s every=110ms
 	pod cut off(0) at 1s for 4s
 	reloads(16) at 1s`},
+	{"lost: an insert that nobody answered was done all the same, and nobody asked again", `
+	seed=1 users=5 pods=1 length=9s every=353ms
+	mongo stuck(41) at 4.685s for 2.049s`},
+	{"lost: the same, and pages came and went", `
+	seed=3 users=3 pods=1 length=7s every=1.56s
+	aways(20) at 1s for 2s
+	mongo stuck(30) at 2s for 3s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a

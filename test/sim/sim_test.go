@@ -27,7 +27,7 @@ var (
 
 // holds are the kinds of which Parley is known to survive each alone, and pairs.
 var holds = [][]kind{
-	nil, {resets}, {vanishings}, {reloads}, {aways}, {rolling}, {cutOff}, {pausedRed}, {killedRed}, {awayMongo}, {killedPod}, {slow}, {membersIO},
+	nil, {resets}, {vanishings}, {reloads}, {aways}, {rolling}, {cutOff}, {pausedRed}, {killedRed}, {awayMongo}, {stuckMongo}, {killedPod}, {slow}, {membersIO},
 }
 
 // One processor: less of what happens is left to chance, and it costs less; who

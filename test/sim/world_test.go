@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -201,7 +202,7 @@ func (w *world) send(from models.UserID, chat models.ChatID, number int, random 
 				err = errAway
 			default:
 			}
-			if err != nil && p.struck.Load() {
+			if err != nil && (p.struck.Load() || errors.Is(err, models.ErrUnanswered) && number%2 == 1) {
 				return // one that does not ask again: what was stored is told all the same
 			}
 			if err == nil {
