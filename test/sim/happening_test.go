@@ -120,6 +120,7 @@ func (h *happening) happen(s step) {
 		})
 	case stuckMongo:
 		h.lasts("mongo", func() {
+			w.givesUp.Store(s.n%2 == 0)
 			w.database.stick()
 			time.Sleep(s.d)
 			w.database.setAway(false)

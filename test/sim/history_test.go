@@ -38,7 +38,7 @@ var kinds = []kind{resets, vanishings, reloads, aways, killedPod, rolling, cutOf
 type step struct {
 	at   time.Duration
 	kind kind
-	n    int           // which page, pod or user
+	n    int           // which page, pod or user; of a stuck database, whether senders ask again
 	d    time.Duration // for how long
 }
 

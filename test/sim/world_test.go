@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"parley/models"
@@ -33,6 +34,7 @@ type world struct {
 	stays   map[models.UserID]*pod
 	failed  []string // what must never happen, whatever breaks
 	senders sync.WaitGroup
+	givesUp atomic.Bool // whose message the database did not answer for
 }
 
 // sent is a message whose sender was told 201.
@@ -202,7 +204,7 @@ func (w *world) send(from models.UserID, chat models.ChatID, number int, random 
 				err = errAway
 			default:
 			}
-			if err != nil && (p.struck.Load() || errors.Is(err, models.ErrUnanswered) && number%2 == 1) {
+			if err != nil && (p.struck.Load() || errors.Is(err, models.ErrUnanswered) && w.givesUp.Load()) {
 				return // one that does not ask again: what was stored is told all the same
 			}
 			if err == nil {
