@@ -155,3 +155,61 @@ func TestComingBackBeforeTheDepartureIsNoted(t *testing.T) {
 		}
 	}
 }
+
+// Redis was away when a page left, has forgotten everything since, and its pod is
+// gone: what it had is in the database, for its client and for a page loaded anew.
+func TestLeavingWithRedisForGood(t *testing.T) {
+	for _, recovers := range []bool{false, true} {
+		w := newWorld(t)
+		chat := w.chat("ann", "bob")
+		w.connect("bob", "b1")
+		w.advance(time.Minute)
+		seen, unread := w.send("ann", chat, "seen"), w.send("ann", chat, "unread")
+		session := models.NewSessionID("bob", w.now())
+		for _, op := range []string{"markAway", "remove", "keepSession"} {
+			w.failing(op, errAway)
+		}
+		had := models.Had{Heard: seen.CreatedAt.Add(-time.Minute), Seen: []models.MessageID{seen.ID}}
+		w.parts(models.Departure{
+			UserID: "bob", SocketID: "b1", At: w.now().Add(time.Second), Had: had, Welcomed: true, Session: session, Unread: 1,
+			Sent: []models.Delivery{{ID: seen.ID, At: seen.CreatedAt}, {ID: unread.ID, At: unread.CreatedAt}},
+		})
+		clear(w.sockets)
+		clear(w.noted)
+		clear(w.sessions)
+		clear(w.svc.owes)
+		clear(w.svc.welcomes)
+		for _, op := range []string{"markAway", "remove", "keepSession"} {
+			w.failing(op, nil)
+		}
+		w.advance(2 * time.Second)
+		w.send("ann", chat, "missed")
+		d := &door{id: "b2"}
+		if recovers {
+			d.session, d.offset = session, models.Offset{ID: seen.ID, Heard: had.Heard}.String()
+		}
+		same(t, "back", w.tryAt(d, false), "unread", "missed")
+		if d.resumed != recovers {
+			t.Errorf("resumed: %v", d.resumed)
+		}
+	}
+}
+
+// A departure that Redis could not be told of does not end the return of somebody
+// who has come elsewhere meanwhile.
+func TestLeavingBehindAReturn(t *testing.T) {
+	w := newWorld(t)
+	w.chat("ann", "bob")
+	w.connect("bob", "b1")
+	w.advance(time.Minute)
+	left := w.now()
+	w.advance(time.Second)
+	returned := models.Absence{Since: left.Add(-time.Minute), Back: w.now()}
+	w.saved["bob"] = returned // by another pod
+	w.failing("markAway", errAway)
+	w.failing("remove", errAway)
+	w.parts(models.Departure{UserID: "bob", SocketID: "b1", At: left, Welcomed: true})
+	if got := w.saved["bob"]; !got.Back.Equal(returned.Back) {
+		t.Errorf("saved %+v", got)
+	}
+}

@@ -25,12 +25,12 @@ func (s *Service) leftByDead(ctx context.Context, user models.UserID, came time.
 			over.Reset(goneAfter)
 		}
 		for pod := range pods {
-			heard, _ := s.Marks.HeardBy(pod)
-			if had := s.heardByDead(models.Departure{Pod: pod}); !found || had.Before(left.Heard) {
-				left, found = models.Absence{Since: heard, Had: models.Had{Heard: had}}, true
+			if heard, _ := s.Marks.HeardBy(pod); !found || heard.Before(left.Since) {
+				left, found = models.Absence{Since: heard}, true
 			}
 		}
 		if found {
+			left.Had = s.hadByDead(ctx, user, left.Since)
 			return left, true
 		}
 		// Others may have cleaned up after it while Redis was away for us alone.
@@ -54,7 +54,7 @@ func (s *Service) living(ctx context.Context, user models.UserID, left int) int 
 	if n == 0 {
 		return 0
 	}
-	if _, any := s.Marks.HeardBySilent(); !any {
+	if _, any := s.Marks.HeardBySilent(time.Time{}); !any {
 		return n
 	}
 	suspect, err := s.podsOf(ctx, user, s.Marks.Suspect)
@@ -70,7 +70,7 @@ func (s *Service) living(ctx context.Context, user models.UserID, left int) int 
 // deserted says whether the user's other sockets, so many, are all of pods that
 // have fallen silent.
 func (s *Service) deserted(ctx context.Context, user models.UserID, others int) bool {
-	if _, any := s.Marks.HeardBySilent(); !any {
+	if _, any := s.Marks.HeardBySilent(time.Time{}); !any {
 		return false
 	}
 	suspect, err := s.podsOf(ctx, user, s.Marks.Suspect)
@@ -92,12 +92,14 @@ func (s *Service) podsOf(ctx context.Context, user models.UserID, such func(pod 
 	return pods, nil
 }
 
-// heardByDead is up to when the sockets of a pod that died had all: as far as that
-// pod said it had heard, less what a connection had not that was dead before.
-func (s *Service) heardByDead(d models.Departure) time.Time {
-	heard, ok := s.Marks.HeardBy(d.Pod)
-	if !ok {
-		heard = d.At.Add(-models.Slack)
+// hadByDead is what a socket of the user had whose pod died and had heard so much:
+// what it came back with, and what it was sent then, less what a connection had not
+// that was dead before.
+func (s *Service) hadByDead(ctx context.Context, user models.UserID, heard time.Time) models.Had {
+	had := models.Had{Heard: heard.Add(-s.Limits.Unheard)}
+	saved, known, err := s.Absences.Absence(ctx, user)
+	if err == nil && known && !saved.Back.IsZero() {
+		had = saved.And(had, saved.Back)
 	}
-	return heard.Add(-s.Limits.Unheard)
+	return had
 }

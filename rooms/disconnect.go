@@ -14,12 +14,12 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 	s.leaves(d.SocketID)
 	word := s.word(d)
 	w := s.entrance(d.SocketID)
-	absence := s.ended(d)
+	absence := s.ended(ctx, d)
 	note := true
 	if d.Unserved && !w.follows {
 		absence, note = s.unserved(ctx, d.UserID, absence)
 	}
-	o := owed{departure: d, absence: absence, word: word, device: w.device}
+	o := owed{departure: d, absence: absence, came: w.at, device: w.device}
 	// The note goes first: whoever connects the moment the set is empty must
 	// find since when it is.
 	// Where none is, whom it came beside has noted more, or will.
@@ -28,14 +28,18 @@ func (s *Service) Disconnect(ctx context.Context, d models.Departure) {
 		s.owe(o)
 	}
 	// And its client, the moment the socket does not count any more, its word.
-	if d.Session != "" && word.UserID != "" && !s.keepSession(ctx, d.Session, word) {
-		s.owe(o)
+	if d.Session != "" && word.UserID != "" {
+		s.keepSession(ctx, d.Session, word)
 	}
 	removed, left, err := s.Presence.Remove(ctx, d.UserID, d.SocketID, later(d.At, w.at)) // nobody leaves before they came
 	if err != nil {
 		// Presence remembers and tries again; Departed is called then.
 		s.Logger.Warn("socket not taken out of presence yet", "user", d.UserID, "socket", d.SocketID, "error", err)
 		s.owe(o)
+		// Redis may come back with nothing, and this pod may not be there then.
+		if note {
+			s.saveUnlessBack(ctx, o)
+		}
 		return
 	}
 	if !noted { // Redis is back: who has just come elsewhere finds it there alone
@@ -73,14 +77,18 @@ func (s *Service) Departed(ctx context.Context, d models.Departure, left int) {
 	case again:
 		return
 	}
-	o := owed{departure: d, absence: s.ended(d)}
-	if known, ok := s.paid(d.SocketID); ok {
+	o := owed{departure: d, absence: s.ended(ctx, d)}
+	known, early := s.paid(d.SocketID)
+	if early {
 		o = known
 	}
 	d, absence := o.departure, o.absence
 	s.noteAway(ctx, d, absence)
 	if left > 0 { // who follows it may be there already, and does not count it any more
 		s.vacate(ctx, o)
+		if early { // the absence is saved already
+			s.stays(ctx, d.UserID)
+		}
 	}
 	s.left(ctx, d, absence, true, left)
 	if left == 0 {
@@ -97,8 +105,18 @@ func (s *Service) Restored(ctx context.Context, user models.UserID, socket model
 	if others > 0 && s.ours(ctx, user, others+1) > 1 {
 		return
 	}
+	wasAway := s.stays(ctx, user)
+	if others > 0 || !wasAway { // then nobody was told that they are gone
+		return
+	}
+	s.online(user)
+}
+
+// stays notes that the user is there where the database says they are away; wasAway
+// is true where it may have.
+func (s *Service) stays(ctx context.Context, user models.UserID) (wasAway bool) {
 	absence, known, err := s.Absences.Absence(ctx, user)
-	wasAway := err != nil || known && absence.Back.IsZero()
+	wasAway = err != nil || known && absence.Back.IsZero()
 	if err == nil && wasAway {
 		absence.Back = s.now()
 		err = s.Absences.SaveAbsence(ctx, user, absence)
@@ -106,16 +124,13 @@ func (s *Service) Restored(ctx context.Context, user models.UserID, socket model
 	if err != nil {
 		s.Logger.Warn("return not saved", "user", user, "error", err)
 	}
-	if others > 0 || !wasAway { // then nobody was told that they are gone
-		return
-	}
-	s.online(user)
+	return wasAway
 }
 
 // ended is the absence that begins with the departure: what its client had when it
 // came and what it was sent since. A socket that heard nothing since it was
 // welcomed has ended no absence: its user is away since before.
-func (s *Service) ended(d models.Departure) models.Absence {
+func (s *Service) ended(ctx context.Context, d models.Departure) models.Absence {
 	w, ok := s.takeWelcome(d.SocketID)
 	switch {
 	case ok && (!d.Welcomed || !d.At.After(w.at)):
@@ -125,7 +140,11 @@ func (s *Service) ended(d models.Departure) models.Absence {
 	case !d.Heard.IsZero(): // it is told of again
 		return models.Absence{Had: d.Had, Since: d.At}
 	}
-	return models.Absence{Had: models.Had{Heard: s.heardByDead(d)}, Since: d.At}
+	heard, known := s.Marks.HeardBy(d.Pod)
+	if !known {
+		heard = d.At.Add(-models.Slack)
+	}
+	return models.Absence{Had: s.hadByDead(ctx, d.UserID, heard), Since: d.At}
 }
 
 func (s *Service) takeWelcome(socket models.SocketID) (entrance, bool) {
@@ -172,11 +191,25 @@ func (s *Service) left(ctx context.Context, d models.Departure, absence models.A
 	if !removed {
 		return false // somebody else took it out and told the others
 	}
-	if err := s.Absences.SaveAbsence(ctx, d.UserID, absence); err != nil {
-		s.Logger.Warn("absence not saved", "user", d.UserID, "error", err)
+	s.saveAbsence(ctx, d.UserID, absence)
+	return false
+}
+
+// saveUnlessBack saves the absence of one that may have others beside it, unless
+// somebody has come since it did. One saved too much is ended once Redis is back.
+func (s *Service) saveUnlessBack(ctx context.Context, o owed) {
+	saved, known, err := s.Absences.Absence(ctx, o.departure.UserID)
+	if err == nil && known && saved.Back.After(later(o.departure.At, o.came)) {
+		return
+	}
+	s.saveAbsence(ctx, o.departure.UserID, o.absence)
+}
+
+func (s *Service) saveAbsence(ctx context.Context, user models.UserID, absence models.Absence) {
+	if err := s.Absences.SaveAbsence(ctx, user, absence); err != nil {
+		s.Logger.Warn("absence not saved", "user", user, "error", err)
 		s.Metrics.Dropped("absence_not_saved")
 	}
-	return false
 }
 
 // StrangerGone is for a socket of another's, such as a Node pod that died, that

@@ -19,7 +19,7 @@ func (s *Service) vacate(ctx context.Context, o owed) {
 		return
 	}
 	v := models.Vacancy{Absence: o.absence, SocketID: d.SocketID, Device: o.device}
-	if o.word.UserID != "" {
+	if !o.came.IsZero() {
 		v.Session = d.Session
 	}
 	if err := s.Presence.Vacate(ctx, d.UserID, v, s.Limits.Recovery); err != nil {

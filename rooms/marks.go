@@ -51,7 +51,8 @@ type Marks struct {
 	listen   int // how many pods do, this one included; 0 for not known
 	history  []point
 	others   map[string]*other
-	traded   time.Time // when marks were last traded
+	began    time.Time // when marks were first traded, and others known
+	traded   time.Time // when they were last
 }
 
 // flight is a message between its stamp and the other pods.
@@ -126,13 +127,20 @@ func (m *Marks) Still(pod string) bool {
 }
 
 // HeardBySilent is the least of what the pods had heard that are silent, or of all
-// other pods while they cannot be heard of; ok is false where there are none.
-func (m *Marks) HeardBySilent() (heard time.Time, ok bool) {
+// other pods while they cannot be heard of, of those that there were at that moment;
+// zero is any. ok is false where there are none, or not all are known.
+func (m *Marks) HeardBySilent(at time.Time) (heard time.Time, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if !at.IsZero() && m.began.After(at) {
+		return heard, false
+	}
 	unheardOf := m.now().Sub(m.traded) >= goneAfter
 	for _, o := range m.others {
-		if (m.silent(o) || unheardOf && !o.mark.Over) && (!ok || o.mark.Heard.Before(heard)) {
+		if o.mark.Over || !m.silent(o) && !unheardOf || o.mark.Sent.Before(at.Add(-models.ClocksDiffer)) {
+			continue
+		}
+		if !ok || o.mark.Heard.Before(heard) {
 			heard, ok = o.mark.Heard, true
 		}
 	}
@@ -239,6 +247,9 @@ func (m *Marks) read(marks map[string]models.Mark) (gone []string) {
 		}
 	}
 	m.traded = now
+	if m.began.IsZero() {
+		m.began = now
+	}
 	for pod, mark := range marks {
 		o := m.others[pod]
 		switch {

@@ -184,13 +184,13 @@ func TestAKilledPodIsKnownSoon(t *testing.T) {
 	_, _ = w.hears(began)
 	w.pods = 1
 	for range 4 {
-		if _, silent := w.svc.Marks.HeardBySilent(); silent {
+		if _, silent := w.svc.Marks.HeardBySilent(time.Time{}); silent {
 			t.Fatal("known for dead too soon")
 		}
 		w.advance(goneAfter / 4)
 		_, _ = w.hears(began)
 	}
-	if heard, silent := w.svc.Marks.HeardBySilent(); !silent || !heard.Equal(began.Add(-time.Second)) {
+	if heard, silent := w.svc.Marks.HeardBySilent(time.Time{}); !silent || !heard.Equal(began.Add(-time.Second)) {
 		t.Errorf("it had heard %v, %v", heard, silent)
 	}
 }

@@ -21,7 +21,7 @@ const (
 type owed struct {
 	departure models.Departure
 	absence   models.Absence
-	word      models.Session
+	came      time.Time // when it was let in
 	device    models.Device
 	// followed is true where its client is back already.
 	followed bool
@@ -104,14 +104,4 @@ func (s *Service) withoutOwed(ctx context.Context, user models.UserID, socket mo
 		}
 	}
 	return arrival, nil
-}
-
-// owedSession is the word that a socket with the session could not leave.
-func (s *Service) owedSession(user models.UserID, id models.SessionID) models.Session {
-	for _, o := range s.owedBy(user) {
-		if o.departure.Session == id {
-			return o.word
-		}
-	}
-	return models.Session{}
 }

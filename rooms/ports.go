@@ -168,6 +168,12 @@ type Sessions interface {
 	AwaitSession(ctx context.Context, id models.SessionID, patience time.Duration) (session models.Session, found bool, err error)
 }
 
+// SavedSessions remembers, durably, those that Sessions could not take.
+type SavedSessions interface {
+	SaveSession(ctx context.Context, id models.SessionID, session models.Session, keep time.Duration) error
+	SavedSession(ctx context.Context, id models.SessionID) (session models.Session, found bool, err error)
+}
+
 // Hub reaches connected sockets.
 type Hub interface {
 	// Emit sends the event to the audience on every pod: this pod's sockets at

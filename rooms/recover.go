@@ -78,22 +78,21 @@ func (s *Service) offset(ctx context.Context, text string) (o models.Offset, our
 // leaves word when it does. taken is what an earlier try found.
 func (s *Service) session(ctx context.Context, user models.UserID, id models.SessionID, door Door, others int, taken models.Session) (session models.Session, found bool, err error) {
 	session, found, err = s.Sessions.TakeSession(ctx, id)
-	if taken.UserID == "" {
-		taken = s.owedSession(user, id)
-	}
 	switch {
 	case err != nil:
 		return taken, false, err
 	case !found && taken.UserID != "":
 		return taken, true, nil
-	case found || others == 0 || s.deserted(ctx, user, others): // nobody is there who would leave one
-		return session, found, nil
+	case !found && others > 0 && !s.deserted(ctx, user, others): // somebody is there who may leave one
+		s.Hub.Part(id, door.SocketID())
+		err = door.Aside(ctx, func() (err error) {
+			session, found, err = s.Sessions.AwaitSession(ctx, id, s.Limits.RecoveryPatience)
+			return err
+		})
 	}
-	s.Hub.Part(id, door.SocketID())
-	err = door.Aside(ctx, func() (err error) {
-		session, found, err = s.Sessions.AwaitSession(ctx, id, s.Limits.RecoveryPatience)
-		return err
-	})
+	if err == nil && !found {
+		session, found, err = s.Saved.SavedSession(ctx, id)
+	}
 	return session, found, err
 }
 
@@ -130,14 +129,18 @@ func (s *Service) word(d models.Departure) models.Session {
 	}
 }
 
-// keepSession says whether it is kept, or need not be.
-func (s *Service) keepSession(ctx context.Context, id models.SessionID, session models.Session) bool {
+// keepSession keeps it in Redis, or where that is away in the database: the pod may
+// not be there any more when it is back.
+func (s *Service) keepSession(ctx context.Context, id models.SessionID, session models.Session) {
 	if s.Limits.Recovery == 0 {
-		return true
+		return
 	}
 	err := s.Sessions.KeepSession(ctx, id, session, s.Limits.Recovery)
 	if err != nil {
-		s.Logger.Warn("session not kept", "user", session.UserID, "error", err)
+		err = s.Saved.SaveSession(ctx, id, session, s.Limits.Recovery)
 	}
-	return err == nil
+	if err != nil {
+		s.Logger.Warn("session not kept", "user", session.UserID, "error", err)
+		s.Metrics.Dropped("session_not_kept")
+	}
 }

@@ -58,8 +58,13 @@ func (s *Service) welcome(ctx context.Context, user models.UserID, door Door, ch
 		absence.Since = later(absence.Since, s.served(user, arrival.Others))
 		absence.Heard = absence.Since
 	case others == 0 && !absence.Back.IsZero():
-		// They came back then, and nobody lived to note when they left again.
-		absence = models.Absence{Since: absence.Back, Had: models.Had{Heard: absence.Back.Add(-models.Slack)}}
+		// They came back then, and nobody lived to note when they left again: their
+		// pod is one of those that have died since.
+		heard := absence.Back.Add(-models.Slack)
+		if silent, known := s.Marks.HeardBySilent(absence.Back); known {
+			heard = silent.Add(-s.Limits.Unheard)
+		}
+		absence = models.Absence{Had: absence.And(models.Had{Heard: heard}, absence.Back), Since: absence.Back}
 	}
 	before := absence.Had
 	if had != nil {

@@ -213,6 +213,49 @@ func TestWhoWasBackWhenEverythingDiedIsNotSentTheOldAbsenceAgain(t *testing.T) {
 	same(t, "after the crash", w.connect("bob", "b2"), "perhaps not seen")
 }
 
+// A pod is killed right after somebody came back to it. What they had before is not
+// in doubt, what that pod gave them is; and where Redis has forgotten whose it was,
+// what was said long before the pod died is not, either.
+func TestWhoseLastPodWasKilled(t *testing.T) {
+	for name, forgets := range map[string]bool{"cleaned up after": false, "forgotten": true} {
+		w := newWorld(t)
+		ctx := context.Background()
+		chat := w.chat("ann", "bob")
+		hears := func() {
+			if err := w.svc.hear(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hears()
+		w.connect("bob", "b0")
+		w.advance(time.Minute)
+		live := w.send("ann", chat, "live")
+		w.disconnect("bob", "b0", live.ID)
+		w.send("ann", chat, "missed")
+		w.advance(time.Second)
+		same(t, name+": back", w.connect("bob", "b1"), "missed")
+		if forgets {
+			w.send("ann", chat, "long before")
+			w.advance(w.svc.Limits.Unheard + 2*time.Second)
+		}
+		w.send("ann", chat, "perhaps not seen")
+		delete(w.svc.welcomes, "b1")
+		w.marks["other"] = models.Mark{Sent: w.clock, Heard: w.clock}
+		hears()
+		w.advance(2 * suspectAfter)
+		hears()
+		w.advance(time.Second)
+		clear(w.noted)
+		clear(w.sockets)
+		want := []string{"perhaps not seen"}
+		if !forgets {
+			w.svc.Departed(ctx, models.Departure{UserID: "bob", SocketID: "b1", At: w.now(), Pod: "other"}, 0)
+			want = []string{"missed", "perhaps not seen"}
+		}
+		same(t, name, w.connect("bob", "b2"), want...)
+	}
+}
+
 func TestConnectEntersBeforeItReadsTheBacklog(t *testing.T) {
 	w := newWorld(t)
 	chat := w.chat("ann", "bob")

@@ -26,6 +26,7 @@ type Options struct {
 	Presence Presence
 	Census   Census
 	Sessions Sessions
+	Saved    SavedSessions
 	Board    Board
 	Marks    *Marks
 	Hub      Hub

@@ -63,6 +63,7 @@ type world struct {
 	seats      map[models.UserID][]models.ChatID // who has a socket here, and where
 	dropped    map[string]int
 	sessions   map[models.SessionID]models.Session
+	put        map[models.SessionID]models.Session // … in the database
 	census     map[models.UserID]time.Time
 	onAdd      func(models.UserID)    // what happens right after a socket was added; it has mu
 	notify     chan struct{}          // closed when something is noted next
@@ -88,12 +89,12 @@ func newWorld(t *testing.T) *world {
 		chats: map[models.ChatID]models.Chat{}, requests: map[string]models.Request{},
 		saved: map[models.UserID]models.Absence{}, online: map[models.UserID]bool{}, noted: map[models.UserID]note{}, vacant: map[models.UserID][]models.Vacancy{},
 		sockets: map[models.UserID][]models.SocketID{}, podOf: map[models.SocketID]string{}, fail: map[string]error{}, dropped: map[string]int{},
-		sessions: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
+		sessions: map[models.SessionID]models.Session{}, put: map[models.SessionID]models.Session{}, notify: make(chan struct{}),
 		pods: 1, letIn: map[models.SocketID]time.Time{}, given: map[models.SocketID][]models.MessageID{}, marks: map[string]models.Mark{},
 		untold: map[models.UserID]time.Time{}, told: map[models.UserID]time.Time{},
 	}
 	w.svc = New(Options{
-		Chats: w, Moves: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Board: w, Marks: NewMarks("here", w.now, time.Minute, 2*time.Minute), Hub: hub{w},
+		Chats: w, Moves: w, Messages: w, Requests: w, Absences: absences{w}, Presence: presence{w}, Census: w, Sessions: w, Saved: w, Board: w, Marks: NewMarks("here", w.now, time.Minute, 2*time.Minute), Hub: hub{w},
 		Media: w, IDs: w, Metrics: w, Logger: slog.New(slog.DiscardHandler), Now: w.now,
 		Limits: Limits{
 			TextBytes: 100, Files: 3, Participants: 4, NameBytes: 20, PresenceRoom: 4, Replay: 5, ReplayGrace: 5 * time.Second,
@@ -928,6 +929,20 @@ func (h hub) Part(session models.SessionID, _ models.SocketID) {
 	if h.onPart != nil {
 		h.onPart(session)
 	}
+}
+
+func (w *world) SaveSession(_ context.Context, id models.SessionID, s models.Session, _ time.Duration) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.put[id] = s
+	return w.failure("saveSession")
+}
+
+func (w *world) SavedSession(_ context.Context, id models.SessionID) (models.Session, bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s, ok := w.put[id]
+	return s, ok, w.failure("savedSession")
 }
 
 func (w *world) KeepSession(_ context.Context, id models.SessionID, s models.Session, _ time.Duration) error {

@@ -149,7 +149,7 @@ func (s *Server) build(ctx context.Context) error {
 	}
 	s.rooms = rooms.New(rooms.Options{
 		Chats: database, Moves: database, Messages: database, Requests: database, Absences: database, IDs: database,
-		Presence: presence, Census: census, Sessions: presence, Board: presence, Marks: marks, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
+		Presence: presence, Census: census, Sessions: presence, Saved: database, Board: presence, Marks: marks, Hub: s.sockets, Media: keeper, Metrics: s.metrics, Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
 			TextBytes: cfg.MaxTextBytes, Files: cfg.MaxFiles, Participants: maxParticipants, NameBytes: maxNameBytes, PresenceRoom: cfg.PresenceRoom,
 			Replay: cfg.ReplayLimit, ReplayGrace: cfg.ReplayGrace,

@@ -19,7 +19,7 @@ import (
 const Database = "parley"
 
 // collections are made before anybody is let in; see prepare.
-var collections = []string{"chats", "messages", "parley_requests", "parley_absences", "parley_moves", "parley_state"}
+var collections = []string{"chats", "messages", "parley_requests", "parley_absences", "parley_moves", "parley_sessions", "parley_state"}
 
 // Mongo starts a MongoDB-protocol server on a free loopback port with its data
 // under dir, which it makes where it is missing and keeps for itself.

@@ -162,12 +162,16 @@ func (s *Store) gathers() {
 	s.absencesOf = &gather[models.UserID, noted]{answer: s.findAbsences, trips: readTrips}
 	s.movesMany = &gather[movesAsked, []models.Move]{answer: s.answerMoves, trips: readTrips}
 	s.absencesSaved = &gather[absenceNote, error]{answer: s.saveAbsences, trips: writeTrips}
+	s.sessionsOf = &gather[models.SessionID, savedSession]{answer: s.findSessions, trips: readTrips}
+	s.sessionsSaved = &gather[sessionNote, struct{}]{answer: s.saveSessions, trips: writeTrips}
 	if s.byIDs {
 		return
 	}
 	s.inserts.trips, s.claims.trips, s.chatIDsOfMany.trips, s.sinceMany.trips, s.movesMany.trips = 1, 1, 1, 1, 1
 	s.absencesOf.trips, s.absencesOf.most = parallelReads, 1
 	s.absencesSaved.trips, s.absencesSaved.most = 1, 1
+	s.sessionsOf.trips, s.sessionsOf.most = parallelReads, 1
+	s.sessionsSaved.trips, s.sessionsSaved.most = 1, 1
 }
 
 // answerSince asks once for all who are after about as much of the past: one who

@@ -29,6 +29,7 @@ func (s *Store) indexes() []index {
 		}},
 		{s.absences, online + "_1__id_1", bson.D{{Key: online, Value: int32(1)}, {Key: "_id", Value: int32(1)}}},
 		{s.moves, "user_1_at_1", bson.D{{Key: "user", Value: int32(1)}, {Key: "at", Value: int32(1)}}},
+		{s.sessions, "until_1", bson.D{{Key: "until", Value: int32(1)}}},
 	}
 }
 

@@ -26,6 +26,7 @@ const (
 	collRequests = "parley_requests"
 	collAbsences = "parley_absences"
 	collMoves    = "parley_moves"
+	collSessions = "parley_sessions"
 	collState    = "parley_state"
 )
 
@@ -81,6 +82,7 @@ type Store struct {
 	requests *mongo.Collection
 	absences *mongo.Collection
 	moves    *mongo.Collection
+	sessions *mongo.Collection
 	state    *mongo.Collection
 
 	ids  *idSource
@@ -99,6 +101,8 @@ type Store struct {
 	absencesOf    *gather[models.UserID, noted]
 	movesMany     *gather[movesAsked, []models.Move]
 	absencesSaved *gather[absenceNote, error]
+	sessionsOf    *gather[models.SessionID, savedSession]
+	sessionsSaved *gather[sessionNote, struct{}]
 
 	mu        sync.Mutex
 	installed time.Time
@@ -138,7 +142,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		client: client, logger: o.Logger, now: o.Now, metrics: o.Metrics, timeout: o.OpTimeout,
 		chats: db.Collection(collChats), messages: db.Collection(collMessages), requests: db.Collection(collRequests),
 		absences: db.Collection(collAbsences), moves: db.Collection(collMoves), state: db.Collection(collState),
-		ids: ids, wide: maxWide,
+		sessions: db.Collection(collSessions),
+		ids:      ids, wide: maxWide,
 	}
 	s.undo = newUndoer(s, o.UndoQueue)
 	s.byIDs = !o.Gather

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	driver "github.com/redis/go-redis/v9"
@@ -32,7 +33,7 @@ func (p *Presence) Remove(ctx context.Context, user models.UserID, socket models
 			e.due = time.Now().Add(p.ttl / gracePart)
 			p.leaveLater(e)
 			poke(p.kicks)
-			return false, others, nil
+			return false, 0, models.Unavailable("Redis", errLost)
 		}
 	}
 	p.sockets.drop(e)
@@ -41,6 +42,8 @@ func (p *Presence) Remove(ctx context.Context, user models.UserID, socket models
 	}
 	return removed, others, nil
 }
+
+var errLost = errors.New("it has lost the socket")
 
 // erase takes the sockets out of their sets and then out of the pod's hash.
 func (p *Presence) erase(ctx context.Context, op string, entries []*entry) ([]counted, error) {

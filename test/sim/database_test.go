@@ -28,6 +28,7 @@ type database struct {
 	requests  map[string]models.Request
 	absences  map[models.UserID]models.Absence
 	online    map[models.UserID]bool
+	sessions  map[models.SessionID]models.Session
 	ids       int
 	installed time.Time
 }
@@ -36,7 +37,7 @@ func newDatabase(seed uint64) *database {
 	return &database{
 		random: rand.New(rand.NewPCG(seed, 3)), chats: map[models.ChatID]models.Chat{},
 		requests: map[string]models.Request{}, absences: map[models.UserID]models.Absence{}, online: map[models.UserID]bool{},
-		installed: time.Now(),
+		sessions: map[models.SessionID]models.Session{}, installed: time.Now(),
 	}
 }
 
@@ -322,6 +323,15 @@ func (v view) LastSeen(ctx context.Context, users []models.UserID) (map[models.U
 		}
 	})
 	return seen, err
+}
+
+func (v view) SaveSession(ctx context.Context, id models.SessionID, s models.Session, _ time.Duration) error {
+	return v.do(ctx, func() { v.sessions[id] = s })
+}
+
+func (v view) SavedSession(ctx context.Context, id models.SessionID) (s models.Session, found bool, err error) {
+	err = v.do(ctx, func() { s, found = v.sessions[id] })
+	return s, found, err
 }
 
 func (v view) Installed(ctx context.Context) (at time.Time, err error) {

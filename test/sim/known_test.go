@@ -69,6 +69,14 @@ var known = []struct{ what, script string }{
 	seed=3 users=3 pods=1 length=7s every=1.56s
 	aways(20) at 1s for 2s
 	mongo stuck(30) at 2s for 3s`},
+	{"twice: a pod was told to go while Redis was away, and Redis came back with nothing", `
+	seed=1 users=3 pods=1 length=6s every=1.41s
+	redis killed(3) at 1s for 3s
+	pod restarted(12) at 2s for 1s`},
+	{"twice: a pod was told to go the moment Redis came back with nothing", `
+	seed=3 users=3 pods=1 length=8.814s every=1.57s
+	redis killed(23) at 1s for 3s
+	pod restarted(30) at 4s for 3s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a

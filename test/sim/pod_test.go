@@ -86,7 +86,7 @@ func (w *world) newPod(name string) (*pod, error) {
 	}
 	p.rooms = rooms.New(rooms.Options{
 		Chats: store, Moves: store, Messages: store, Requests: store, Absences: store, IDs: store,
-		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Board: p.presence, Marks: p.marks, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},
+		Presence: p.presence, Census: nobody{}, Sessions: p.presence, Saved: store, Board: p.presence, Marks: p.marks, Hub: p.hub, Media: noFiles{}, Metrics: unmeasured{},
 		Logger: logger, Now: time.Now,
 		Limits: rooms.Limits{
 			TextBytes: 1000, Files: 1, Participants: 100, NameBytes: 100, PresenceRoom: 100, Replay: 5000, ReplayGrace: 10 * time.Second,
