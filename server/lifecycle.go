@@ -42,6 +42,20 @@ func (s *Server) startTasks(url string) *tasks {
 	return t
 }
 
+// end ends them, and leaves time for what is closed after them: one that asks a
+// silent Redis hears of it only once its connection is closed.
+func (t *tasks) end(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, leavingTime(ctx))
+	defer cancel()
+	t.cancel()
+	ended := make(chan struct{})
+	go func() { t.group.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
+}
+
 // prepare does what has to be done before traffic, each step tried until it is
 // done: either database may come back first.
 func (s *Server) prepare(ctx context.Context) {
@@ -80,7 +94,8 @@ func (s *Server) persist(ctx context.Context, step task) {
 // shutdown ends the pod within SHUTDOWN_TIMEOUT, in the order in which the
 // world should notice: load balancers first, clients next, databases last.
 func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
-	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout)
+	// A twentieth is in hand: who waits until the time is over is done a moment later.
+	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.ShutdownTimeout*19/20)
 	defer cancel()
 	s.log.Info("shutting down", "sockets", s.sockets.Sockets(), "timeout", s.cfg.ShutdownTimeout)
 	s.leaving.Store(true)
@@ -106,7 +121,7 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 		err = errors.Join(fmt.Errorf("finishing requests: %w", herr), httpServer.Close())
 	}
 	// A database that is away may take the larger part of that, and no more.
-	hurry := time.AfterFunc(forSockets(ctx)*3/4, s.rooms.Hurry)
+	hurry := time.AfterFunc(leavingTime(ctx)*3/4, s.rooms.Hurry)
 	defer hurry.Stop()
 	s.settlePresence(ctx)
 	if ferr := s.farewell(ctx); ferr != nil {
@@ -115,8 +130,7 @@ func (s *Server) shutdown(httpServer *http.Server, t *tasks) error {
 	if serr := s.closeSockets(ctx); serr != nil {
 		err = errors.Join(err, fmt.Errorf("closing the sockets: %w", serr))
 	}
-	t.cancel()
-	t.group.Wait()
+	t.end(ctx)
 	return errors.Join(err, s.closeWithin(ctx))
 }
 
@@ -131,15 +145,16 @@ func (s *Server) farewell(ctx context.Context) error {
 // closeSockets leaves time for what is closed after them: a database that is away
 // would take it all.
 func (s *Server) closeSockets(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, forSockets(ctx))
+	ctx, cancel := context.WithTimeout(ctx, leavingTime(ctx))
 	defer cancel()
 	return s.unlessAway("the sockets", s.sockets.Close(ctx))
 }
 
-// forSockets is how much of what is left the sockets may take.
-func forSockets(ctx context.Context) time.Duration {
+// leavingTime is how much of what is left a step may take before the databases are
+// closed: that, and one more such step, have their time yet.
+func leavingTime(ctx context.Context) time.Duration {
 	rest := time.Until(deadline(ctx))
-	return max(rest/2, rest-closeMinimum)
+	return max(rest/2, rest-2*closeMinimum)
 }
 
 // unlessAway is the error, but where it says no more than that a database is not
