@@ -25,12 +25,11 @@ func (s *Service) leftByDead(ctx context.Context, user models.UserID, came time.
 			over.Reset(goneAfter)
 		}
 		for pod := range pods {
-			if heard, _ := s.Marks.HeardBy(pod); !found || heard.Before(left.Since) {
-				left, found = models.Absence{Since: heard}, true
+			if mark, _ := s.Marks.MarkOf(pod); !found || mark.Heard.Before(left.Since) {
+				left, found = models.Absence{Since: mark.Heard, Had: s.hadByDead(ctx, user, mark)}, true
 			}
 		}
 		if found {
-			left.Had = s.hadByDead(ctx, user, left.Since)
 			return left, true
 		}
 		// Others may have cleaned up after it while Redis was away for us alone.
@@ -92,14 +91,16 @@ func (s *Service) podsOf(ctx context.Context, user models.UserID, such func(pod 
 	return pods, nil
 }
 
-// hadByDead is what a socket of the user had whose pod died and had heard so much:
-// what it came back with, and what it was sent then, less what a connection had not
-// that was dead before.
-func (s *Service) hadByDead(ctx context.Context, user models.UserID, heard time.Time) models.Had {
-	had := models.Had{Heard: heard.Add(-s.Limits.Unheard)}
+// hadByDead is what a socket of the user had whose pod died with that mark: what it
+// came back with, and what it was sent then, less what a connection had not that was
+// dead before. That the user came back may not be noted, where sockets of another pod
+// that had died still counted; then it was after the absence that is, if the pod
+// lived longer.
+func (s *Service) hadByDead(ctx context.Context, user models.UserID, mark models.Mark) models.Had {
+	had := models.Had{Heard: mark.Heard.Add(-s.Limits.Unheard)}
 	saved, known, err := s.Absences.Absence(ctx, user)
-	if err == nil && known && !saved.Back.IsZero() {
-		had = saved.And(had, saved.Back)
+	if err != nil || !known || saved.Back.IsZero() && !mark.Sent.After(saved.Since) {
+		return had
 	}
-	return had
+	return saved.And(had, later(saved.Since, saved.Back))
 }

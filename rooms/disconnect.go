@@ -140,11 +140,11 @@ func (s *Service) ended(ctx context.Context, d models.Departure) models.Absence 
 	case !d.Heard.IsZero(): // it is told of again
 		return models.Absence{Had: d.Had, Since: d.At}
 	}
-	heard, known := s.Marks.HeardBy(d.Pod)
+	mark, known := s.Marks.MarkOf(d.Pod)
 	if !known {
-		heard = d.At.Add(-models.Slack)
+		mark.Heard = d.At.Add(-models.Slack)
 	}
-	return models.Absence{Had: s.hadByDead(ctx, d.UserID, heard), Since: d.At}
+	return models.Absence{Had: s.hadByDead(ctx, d.UserID, mark), Since: d.At}
 }
 
 func (s *Service) takeWelcome(socket models.SocketID) (entrance, bool) {

@@ -96,16 +96,15 @@ func (m *Marks) HeardAt(at time.Time) time.Time {
 	return m.history[after-1].heard
 }
 
-// HeardBy is what another pod was last known to have heard; ok is false where
-// nothing is known of it.
-func (m *Marks) HeardBy(pod string) (heard time.Time, ok bool) {
+// MarkOf is the last that is known of another pod; ok is false where nothing is.
+func (m *Marks) MarkOf(pod string) (mark models.Mark, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	o := m.others[pod]
 	if o == nil {
-		return time.Time{}, false
+		return models.Mark{}, false
 	}
-	return o.mark.Heard, true
+	return o.mark, true
 }
 
 // Suspect says whether a pod that was heard of is silent, or gone: nobody there

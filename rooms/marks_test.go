@@ -160,8 +160,8 @@ func TestWhatASilentPodHasStoredIsTold(t *testing.T) {
 	if !w.svc.Marks.Suspect("a") { // nobody could be heard of for so long
 		t.Error("a pod is forgotten for our silence")
 	}
-	if heard, ok := w.svc.Marks.HeardBy("b"); !ok || !heard.Equal(began) {
-		t.Errorf("the other has heard %v, %v", heard, ok)
+	if mark, ok := w.svc.Marks.MarkOf("b"); !ok || !mark.Heard.Equal(began) {
+		t.Errorf("the other has heard %v, %v", mark.Heard, ok)
 	}
 	for range 130 {
 		w.advance(time.Second)

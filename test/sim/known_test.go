@@ -77,6 +77,10 @@ var known = []struct{ what, script string }{
 	seed=3 users=3 pods=1 length=8.814s every=1.57s
 	redis killed(23) at 1s for 3s
 	pod restarted(30) at 4s for 3s`},
+	{"twice: a pod was killed right after who had been told to go by another came to it", `
+	seed=3 users=3 pods=1 length=7s every=1.57s
+	pod restarted(20) at 1s for 1s
+	pod killed(30) at 2s for 3s`},
 }
 
 // TestKnown lets them happen again, three times each, because a script is a
