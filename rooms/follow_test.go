@@ -228,3 +228,39 @@ func TestFollowsOnceRedisIsBack(t *testing.T) {
 	}()
 	same(t, "the page", w.comes(&door{id: "page again"}), "missed")
 }
+
+// Redis forgot, and a pod was killed before it had put its sockets back: who comes
+// beside another device, and may have been on that pod, is sent what that had not.
+func TestBesideAnotherDeviceWhenAPodDiedUnregistered(t *testing.T) {
+	for name, dead := range map[string]bool{"a pod died": true, "all live": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.svc.Limits.Recovery = 2 * time.Minute
+			chat := w.chat("ann", "bob")
+			w.connect("bob", "phone")
+			w.advance(time.Minute)
+			hears := func(alive bool) {
+				w.mu.Lock()
+				if alive {
+					w.marks["other"] = models.Mark{Sent: w.clock, Heard: w.clock}
+				}
+				w.mu.Unlock()
+				if err := w.svc.hear(context.Background()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			hears(true)
+			w.advance(3 * time.Second) // Redis is away
+			w.send("ann", chat, "into nothing")
+			for range 3 {
+				w.advance(2 * time.Second)
+				hears(!dead)
+			}
+			want := []string{"into nothing"}
+			if !dead {
+				want = nil
+			}
+			same(t, "who comes", w.comes(&door{id: "again"}), want...)
+		})
+	}
+}

@@ -45,6 +45,11 @@ func (s *Service) fromTheDead(ctx context.Context, user models.UserID, door Door
 		left, found = v.Absence, true
 		s.goesOn(socket, left, true)
 	}
+	if !found && len(given) == 0 && s.deafLately(came) { // a pod that died may not have put back what Redis forgot
+		if heard, silent := s.Marks.HeardBySilent(time.Time{}); silent {
+			left, found = models.Absence{Since: heard, Had: models.Had{Heard: heard.Add(-s.Limits.Unheard)}}, true
+		}
+	}
 	if !found {
 		return nil // they live, here or on other pods, or those are slow: what was missed is in the history
 	}
