@@ -14,9 +14,16 @@ const vacantPrefix = "parley:vacant:"
 
 // A hash for each user: socket → what it had, as JSON. It ends as a whole, some time
 // after the last that left; by then the others are too old. Of more than a few those
-// that come first are dropped: a user does not leave with so many.
-const vacateScript = `local all=redis.call('HKEYS',KEYS[1])
-for i=1,#all-tonumber(ARGV[4])+1 do redis.call('HDEL',KEYS[1],all[i]) end
+// that left first are dropped: a user does not leave with so many.
+const vacateScript = `local all,since=redis.call('HGETALL',KEYS[1]),{}
+local sockets={}
+for i=1,#all,2 do
+  local ok,v=pcall(cjson.decode,all[i+1])
+  sockets[#sockets+1]=all[i]
+  since[all[i]]=ok and type(v)=='table' and tonumber(v.since) or 0
+end
+table.sort(sockets,function(a,b) return since[a]<since[b] end)
+for i=1,#sockets-tonumber(ARGV[4])+1 do redis.call('HDEL',KEYS[1],sockets[i]) end
 redis.call('HSET',KEYS[1],ARGV[1],ARGV[2])
 redis.call('PEXPIRE',KEYS[1],ARGV[3])
 return 1`

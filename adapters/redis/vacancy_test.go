@@ -51,13 +51,19 @@ func TestVacancies(t *testing.T) {
 	}
 	v.Session = ""
 	for i := range maxVacant + 2 {
-		v.SocketID = models.SocketID(fmt.Sprint("t", i))
+		v.SocketID, v.Since = models.SocketID(fmt.Sprint("t", i)), since.Add(time.Duration(i+1)*time.Millisecond)
 		if err := a.Vacate(ctx, "u", v, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if all := vacancies(time.Minute); len(all) != maxVacant {
+	all := vacancies(time.Minute)
+	if len(all) != maxVacant {
 		t.Errorf("%d are kept", len(all))
+	}
+	for _, kept := range all {
+		if kept.SocketID == "t0" || kept.SocketID == "t1" {
+			t.Errorf("%s is kept, which left first", kept.SocketID)
+		}
 	}
 	for i, want := range []bool{true, false} {
 		if taken, err := b.Follow(ctx, "u", v.SocketID); taken != want || err != nil {
