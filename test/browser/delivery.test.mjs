@@ -2,28 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitFor } from '../e2e/harness/wait.mjs';
-import { lookAway, openDemo, openPage, Side, strangers, useWorld } from './world.mjs';
+import { ends, lookAway, openDemo, openPage, postAs, Side, useWorld } from './world.mjs';
 
 // Without grace, a tab beside another is sent nothing again. A tab that was closed on long polling says nothing: the
 // server is to notice it soon.
 const w = useWorld({ REPLAY_GRACE: '0', PING_INTERVAL: '4s', PING_TIMEOUT: '10s' });
 const sockets = /\/socket\.io\/\?/;
 
-async function quiet({ context, seen }) {
-  assert.deepEqual(strangers(seen, w.url), []);
-  assert.deepEqual(seen.problems, []);
-  await context.close();
-}
-
-// Sends as the user called name, with no page: what the curl line that the server prints does.
-async function post(name, text) {
-  const { chatId, users } = await (await fetch(`${w.url}/demo.json`)).json();
-  const form = new FormData();
-  for (const [key, value] of Object.entries({ chatId, type: 'text', textMessage: text })) form.set(key, value);
-  const response = await fetch(`${w.url}/api/messages`, { method: 'POST', body: form, headers: { Authorization: `Bearer ${users.find((user) => user.name === name).token}` } });
-  assert.equal(response.status, 201);
-  return (await response.json()).messages[0];
-}
+const quiet = (demo) => ends(w, demo);
+const post = (name, text) => postAs(w, name, text);
 
 test('a reload forgets nothing that was known, and another tab claims nothing that it does not know', async () => {
   const demo = await openDemo(w);
@@ -71,23 +58,6 @@ test('a reload forgets nothing that was known, and another tab claims nothing th
   await alice.shows('sent');
   assert.deepEqual(await alice.lines(), ['Read', 'Read', 'Read']);
   await Promise.all([alice.upgraded(), bob.upgraded()]);
-  await quiet(other);
-  await quiet(demo);
-});
-
-test('what was read is read in earlier pages of history, too', async () => {
-  const demo = await openDemo(w); // with both online, nothing is sent again to the other tab
-  for (let i = 0; i < 35; i++) await post('Alice', `number ${i}`);
-  await demo.bob.shows('number 34');
-  const other = await openDemo(w);
-  const { alice, bob } = other;
-  await alice.shows('number 34');
-  assert.deepEqual(await alice.lines(), Array(30).fill(''));
-  await bob.box.focus();
-  await alice.until(alice.lines, (all) => all.every((line) => line === 'Read'), 'all read');
-  await alice.button('Show earlier messages').click();
-  await alice.shows('number 0');
-  assert.deepEqual((await alice.lines()).slice(0, 35), Array(35).fill('Read'));
   await quiet(other);
   await quiet(demo);
 });

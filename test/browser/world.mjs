@@ -163,3 +163,20 @@ export async function openDemo(w, options) {
   await bob.until(bob.peer, (text) => /online/.test(text), 'Alice online');
   return { ...opened, alice, bob };
 }
+
+// Closes a page that spoke to nobody else and met with no problem.
+export async function ends(w, { context, seen }) {
+  assert.deepEqual(strangers(seen, w.url), []);
+  assert.deepEqual(seen.problems, []);
+  await context.close();
+}
+
+// Sends as the user called name, with no page: what the curl line that the server prints does.
+export async function postAs(w, name, text) {
+  const { chatId, users } = await (await fetch(`${w.url}/demo.json`)).json();
+  const form = new FormData();
+  for (const [key, value] of Object.entries({ chatId, type: 'text', textMessage: text })) form.set(key, value);
+  const response = await fetch(`${w.url}/api/messages`, { method: 'POST', body: form, headers: { Authorization: `Bearer ${users.find((user) => user.name === name).token}` } });
+  assert.equal(response.status, 201);
+  return (await response.json()).messages[0];
+}
