@@ -9,6 +9,19 @@ import (
 	"parley/models"
 )
 
+// pageBesidePhone has bob's phone, and then a page of his, connected for a while.
+func pageBesidePhone(t *testing.T, page *door) (w *world, chat models.ChatID) {
+	t.Helper()
+	w = newWorld(t)
+	w.svc.Limits.Recovery = 2 * time.Minute
+	chat = w.chat("ann", "bob")
+	w.connect("bob", "phone")
+	w.advance(time.Minute)
+	w.comes(page)
+	w.advance(time.Minute)
+	return w, chat
+}
+
 // comes is a socket that comes beside others, all of which answer, and what it is
 // sent.
 func (w *world) comes(d *door) []string {
@@ -40,13 +53,7 @@ func TestBackBesideAnotherDevice(t *testing.T) {
 		"of whom nobody knows": {models.Device{}, models.Device{Protocol: 4, Agent: "y"}, time.Minute, []string{"missed"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.svc.Limits.Recovery = 2 * time.Minute
-			chat := w.chat("ann", "bob")
-			w.connect("bob", "phone")
-			w.advance(time.Minute)
-			w.comes(&door{id: "page", device: tc.left})
-			w.advance(time.Minute)
+			w, chat := pageBesidePhone(t, &door{id: "page", device: tc.left})
 			seen := w.send("ann", chat, "seen by both")
 			w.disconnect("bob", "page", seen.ID)
 			w.advance(tc.pause / 2)
@@ -61,13 +68,7 @@ func TestBackBesideAnotherDevice(t *testing.T) {
 // One that follows another and goes before it was sent what that had missed leaves
 // that to the next.
 func TestGoneBeforeItWasSentWhatTheOtherMissed(t *testing.T) {
-	w := newWorld(t)
-	w.svc.Limits.Recovery = 2 * time.Minute
-	chat := w.chat("ann", "bob")
-	w.connect("bob", "phone")
-	w.advance(time.Minute)
-	w.comes(&door{id: "page"})
-	w.advance(time.Minute)
+	w, chat := pageBesidePhone(t, &door{id: "page"})
 	w.disconnect("bob", "page")
 	w.advance(time.Second)
 	w.send("ann", chat, "missed")
@@ -80,13 +81,7 @@ func TestGoneBeforeItWasSentWhatTheOtherMissed(t *testing.T) {
 
 // While Redis is away, what a socket of this pod had is known here.
 func TestBackBesideAnotherDeviceWithRedisAway(t *testing.T) {
-	w := newWorld(t)
-	w.svc.Limits.Recovery = 2 * time.Minute
-	chat := w.chat("ann", "bob")
-	w.connect("bob", "phone")
-	w.advance(time.Minute)
-	w.comes(&door{id: "page"})
-	w.advance(time.Minute)
+	w, chat := pageBesidePhone(t, &door{id: "page"})
 	away := errors.New("away")
 	w.failing("remove", away)
 	w.failing("markAway", away)
@@ -105,13 +100,7 @@ func TestBackBesideAnotherDeviceWithRedisAway(t *testing.T) {
 // Who comes soon behind the first of the user's to come back, and had left before that
 // one did, is sent what it missed itself, and all of it in order.
 func TestBackBehindTheFirstThatLeftLater(t *testing.T) {
-	w := newWorld(t)
-	w.svc.Limits.Recovery = 2 * time.Minute
-	chat := w.chat("ann", "bob")
-	w.connect("bob", "phone")
-	w.advance(time.Minute)
-	w.comes(&door{id: "page"})
-	w.advance(time.Minute)
+	w, chat := pageBesidePhone(t, &door{id: "page"})
 	w.disconnect("bob", "page")
 	w.advance(20 * time.Second)
 	had := w.send("ann", chat, "missed by the page")
@@ -127,13 +116,7 @@ func TestBackBehindTheFirstThatLeftLater(t *testing.T) {
 
 // One that cannot be let in does not keep what another had.
 func TestNotLetInWhoFollowsAnother(t *testing.T) {
-	w := newWorld(t)
-	w.svc.Limits.Recovery = 2 * time.Minute
-	chat := w.chat("ann", "bob")
-	w.connect("bob", "phone")
-	w.advance(time.Minute)
-	w.comes(&door{id: "page"})
-	w.advance(time.Minute)
+	w, chat := pageBesidePhone(t, &door{id: "page"})
 	w.disconnect("bob", "page")
 	w.advance(20 * time.Second)
 	w.send("ann", chat, "missed by the page")
@@ -211,13 +194,7 @@ func TestFollowsOneWhoseLeavingIsNotedLate(t *testing.T) {
 
 // Redis is away when it is to be found out whom one follows: it waits for that.
 func TestFollowsOnceRedisIsBack(t *testing.T) {
-	w := newWorld(t)
-	w.svc.Limits.Recovery = 2 * time.Minute
-	chat := w.chat("ann", "bob")
-	w.connect("bob", "phone")
-	w.advance(time.Minute)
-	w.comes(&door{id: "page"})
-	w.advance(time.Minute)
+	w, chat := pageBesidePhone(t, &door{id: "page"})
 	w.disconnect("bob", "page")
 	w.advance(20 * time.Second)
 	w.send("ann", chat, "missed")
