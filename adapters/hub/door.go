@@ -142,7 +142,8 @@ func (d *Door) Device() models.Device {
 		addr = host
 	}
 	agent := d.UserAgent()
-	return models.Device{Protocol: d.m.session.Protocol(), Agent: agent[:min(len(agent), maxAgent)], Addr: addr}
+	agent = strings.ToValidUTF8(agent[:min(len(agent), maxAgent)], "") // as it comes back from where it is kept
+	return models.Device{Protocol: d.m.session.Protocol(), Agent: agent, Addr: addr}
 }
 
 // maxAgent is how much of what a client calls itself is looked at.

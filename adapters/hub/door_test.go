@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -322,5 +323,35 @@ func removalCutsTheBacklog(t *testing.T, back bool) {
 	p.s.Emit(toChat(third), msg(third, 8, "the end"))
 	if got := c.message(); got != "the end" {
 		t.Errorf("told %q of a chat it was taken out of", got)
+	}
+}
+
+// What a client is known by is kept as JSON, and must come back from there as it was.
+func TestWhatAClientIsKnownBy(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ sent, want string }{
+		"as it is": {"Firefox", "Firefox"}, "no UTF-8": {"Fire\xfffox", "Firefox"}, "cut amid a letter": {strings.Repeat("x", maxAgent-1) + "\u00e9", strings.Repeat("x", maxAgent-1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPod(t, nil, chat)
+			known := make(chan models.Device, 1)
+			p.s.OnConnect(func(_ context.Context, d *Door) (Welcome, error) {
+				known <- d.Device()
+				d.Identify("u")
+				return Welcome{UserID: "u"}, nil
+			})
+			p.start()
+			c, err := dialWS(p.http.URL, http.Header{"User-Agent": {tc.sent}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.t = t
+			t.Cleanup(c.close)
+			c.connect("u")
+			if got, want := <-known, (models.Device{Protocol: 4, Agent: tc.want, Addr: "127.0.0.1"}); got != want {
+				t.Errorf("%+v, want %+v", got, want)
+			}
+		})
 	}
 }
